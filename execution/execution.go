@@ -43,6 +43,8 @@ type Execution struct {
 	Attempt  int32    `bson:"attempt"`             // from 1
 	ParentID ID       `bson:"parent_id,omitempty"` // of a retry: what is retried
 
+	CorrelationID string `bson:"correlation_id,omitempty"` // of the request that asked for it
+
 	Status      Status     `bson:"status"`
 	Queue       *Queue     `bson:"queue,omitempty"` // nil unless it waits
 	CreatedAt   time.Time  `bson:"created_at"`

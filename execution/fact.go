@@ -4,7 +4,6 @@ package execution
 type Fact string
 
 const (
-	Created  Fact = "created"  // the pod exists
 	Started  Fact = "started"  // the script runs
 	Finished Fact = "finished" // the script ended, or never will run; an ending was published
 	Stored   Fact = "stored"   // the result can be read
@@ -12,7 +11,7 @@ const (
 )
 
 // sooner orders the facts of a run that goes well.
-var sooner = map[Fact]int{Created: 1, Started: 2, Finished: 3, Stored: 4}
+var sooner = map[Fact]int{Started: 1, Finished: 2, Stored: 3}
 
 // Implies reports whether g is true when f is, so that it does no harm if the
 // report of g is lost or late. A pod that is gone may never have been, and of
@@ -33,7 +32,8 @@ type Report struct {
 }
 
 // Report returns what e means to a saga, and false if nothing. Sagas are not
-// told what they said themselves.
+// told what they said themselves, nor that a pod exists: each report costs a
+// workflow task, and that one would change nothing.
 func (e Event) Report() (Report, bool) {
 	r := Report{Fact: e.fact(), Usage: e.Usage, Output: e.Output}
 	if e.Outcome != nil {
@@ -46,8 +46,6 @@ func (e Event) fact() Fact {
 	switch {
 	case e.Outcome != nil:
 		return Finished
-	case e.Type == PodCreated:
-		return Created
 	case e.Type == PodRunning:
 		return Started
 	case e.Type == ResultStored:

@@ -6,10 +6,10 @@ import (
 )
 
 func TestFactsImplyWhatCameBefore(t *testing.T) {
-	all := []Fact{Created, Started, Finished, Stored, Gone}
+	all := []Fact{Started, Finished, Stored, Gone}
 	implied := map[Fact]string{ // in the order of all
-		Created: "x....", Started: "xx...", Finished: "xxx..", Stored: "xxxx.",
-		Gone: "....x", // after a cancel nothing is stored, and a pod that never was is gone, too
+		Started: "x...", Finished: "xx..", Stored: "xxx.",
+		Gone: "...x", // after a cancel nothing is stored, and a pod that never was is gone, too
 	}
 	for f, want := range implied {
 		for i, g := range all {
@@ -32,7 +32,7 @@ func TestReports(t *testing.T) {
 		fact  Fact
 		ok    bool
 	}{
-		{event(SourceKube, PodCreated), Created, true},
+		{event(SourceKube, PodCreated), "", false},
 		{event(SourceKube, PodScheduled), "", false},
 		{event(SourceKube, PodRunning), Started, true},
 		{ending(SourceKube, Completed), Finished, true},

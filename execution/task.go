@@ -40,9 +40,23 @@ type Capacity struct {
 	MemoryBytes int64    `json:"memory_bytes" bson:"memory_bytes"`
 }
 
+// CapacityOf is what x takes.
+func CapacityOf(x Execution) Capacity {
+	return Capacity{
+		ID: x.ID, UserID: x.UserID, Pool: x.Pool, Priority: x.Priority,
+		CPUMillis: x.Limits.CPUMillis, MemoryBytes: x.Limits.MemoryBytes,
+	}
+}
+
 // Admission is the answer to a request for capacity.
 type Admission struct {
 	Granted    bool
 	Position   int64   // in the queue, from 1; 0 when granted
 	ETASeconds float64 // an estimate; 0: not known
+}
+
+// SagaState is what is known of the workflow of an execution.
+type SagaState struct {
+	Running  bool
+	ClosedAt time.Time // zero if it runs, or never ran
 }

@@ -1,24 +1,147 @@
+// Command codesaga is the whole platform in one binary. "codesaga web",
+// "worker", "bridge" and "kube" are its processes; "codesaga all" is all of
+// them in one. "codesaga setup" makes what they need. Everything else is the
+// client: "codesaga run hello.py".
 package main
 
 import (
-	_ "github.com/gin-gonic/gin"
-	_ "github.com/google/go-cmp/cmp"
-	_ "github.com/hamba/avro/v2"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "github.com/riferrei/srclient"
-	_ "github.com/segmentio/kafka-go"
-	_ "go.mongodb.org/mongo-driver/v2/mongo"
-	_ "go.temporal.io/sdk/client"
-	_ "go.temporal.io/sdk/testsuite"
-	_ "go.temporal.io/sdk/worker"
-	_ "golang.org/x/sync/errgroup"
-	_ "golang.org/x/sys/unix"
-	_ "k8s.io/client-go/informers"
-	_ "k8s.io/client-go/kubernetes"
-	_ "k8s.io/client-go/kubernetes/fake"
-	_ "k8s.io/client-go/tools/clientcmd"
-	_ "k8s.io/client-go/tools/watch"
-	_ "sigs.k8s.io/yaml"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/codesaga/codesaga/cmd/codesaga/client"
 )
 
-func main() {}
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	os.Exit(run(process{
+		args: os.Args[1:], getenv: os.Getenv, signals: signals,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+	}))
+}
+
+// process is what run needs of the process it is in, so that tests can call it.
+type process struct {
+	args           []string
+	getenv         func(string) string
+	signals        <-chan os.Signal
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// run is main without the process. It returns the exit code.
+func run(p process) int {
+	if len(p.args) == 0 || slices.Contains([]string{"help", "-h", "--help", "-help"}, p.args[0]) {
+		usage(p.stderr)
+		return 2
+	}
+	switch name := p.args[0]; {
+	case name == "version":
+		fmt.Fprintln(p.stdout, version)
+		return 0
+	case name == "setup" || name == "all" || slices.ContainsFunc(roles, func(r role) bool { return r.name == name }):
+		return serve(p)
+	default:
+		return client.Run(context.Background(), p.args, client.IO{
+			Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr, Terminal: terminal(p.stderr), Getenv: p.getenv, Interrupts: p.signals,
+		})
+	}
+}
+
+// serve runs roles until a signal comes, or sets up what they need.
+func serve(p process) int {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		if _, ok := <-p.signals; ok {
+			stop()
+		}
+	}()
+	cfg, err := load(p.args[1:], p.getenv, p.stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 2
+	case err != nil:
+		fmt.Fprintln(p.stderr, "codesaga:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return 2
+	}
+	log, err := logger(p.stderr, cfg.LogLevel)
+	if err == nil {
+		err = work(ctx, p, newApp(cfg, log))
+	}
+	if err != nil {
+		fmt.Fprintln(p.stderr, "codesaga:", err)
+		return 1
+	}
+	return 0
+}
+
+func work(ctx context.Context, p process, a *app) error {
+	defer a.close()
+	if p.args[0] == "setup" {
+		return a.setup(ctx, p.stdout)
+	}
+	chosen := slices.DeleteFunc(slices.Clone(roles), func(r role) bool { return p.args[0] != "all" && p.args[0] != r.name })
+	a.log.Info("starting", "roles", p.args[0], "version", version)
+	g, ctx := errgroup.WithContext(ctx) // the first to fail ends all: the process is started anew
+	for _, r := range chosen {
+		g.Go(func() error {
+			if err := r.run(a, ctx); err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			return nil
+		})
+	}
+	if a.HealthListen != "" && !slices.ContainsFunc(chosen, func(r role) bool { return r.name == "web" }) {
+		g.Go(func() error { return a.health(ctx) })
+	}
+	err := g.Wait()
+	a.log.Info("stopped", "roles", p.args[0])
+	return err
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "usage: codesaga COMMAND [flags]\n\nThe platform:\n")
+	for _, r := range roles {
+		fmt.Fprintf(w, "  %-10s %s\n", r.name, r.help)
+	}
+	fmt.Fprintf(w, "  %-10s %s\n", "all", "all of these in one process")
+	fmt.Fprintf(w, "  %-10s %s\n", "setup", "make topics, schemas, indexes and namespaces as far as they are missing")
+	fmt.Fprint(w, "\nThe client:\n")
+	for _, c := range client.Commands {
+		fmt.Fprintf(w, "  %-10s %s\n", c.Name, c.Help)
+	}
+	fmt.Fprint(w, "\nEach command says more with -h.\n")
+}
+
+func logger(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log-level: %w", err)
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+// terminal reports whether w is one that people look at.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,49 @@
+# codesaga. "make" alone prints what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+export CODESAGA_ROOT := $(CURDIR)
+BIN := $(CURDIR)/bin
+DEV := $(BIN)/codesaga-dev
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help dev dev-down build test test-unit lint e2e bench history tidy
+help: ## print this
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+dev: build $(DEV) ## set all up, start the real stack and the platform, run a first script
+	@deploy/dev/dev.sh
+
+dev-down: $(DEV) ## stop what "make dev" started
+	@$(DEV) down
+
+build: ## build the binary into bin/
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/codesaga ./cmd/codesaga
+
+test: lint test-unit e2e ## everything: lint, unit tests, and end to end on the real stack
+
+test-unit: ## the fast tests, without the stack
+	go test -race ./...
+	cd deploy/dev && go test ./...
+
+lint: ## gofmt, tidy, vet, golangci-lint, workflowcheck
+	@deploy/dev/lint.sh
+
+e2e: build $(DEV) ## end to end, on the real stack
+	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 30m ./...
+
+bench: build $(DEV) ## measure, on the real stack, and print figures
+	@deploy/dev/with-stack.sh go -C deploy/dev/bench run .
+
+history: ## record the history of workflow ID=… for the replay test, as NAME=…
+	@test -n "$(ID)" -a -n "$(NAME)" || { echo 'usage: make history ID=<execution> NAME=<what-happened>' >&2; exit 2; }
+	@eval "$$($(DEV) env)"; $(DEV) temporal workflow show --namespace codesaga --workflow-id '$(ID)' --output json > workflows/testdata/histories/$(NAME).json
+
+tidy: ## go mod tidy in every module
+	@for m in . deploy/dev deploy/dev/e2e deploy/dev/bench; do (cd $$m && go mod tidy) || exit 1; done
+
+$(DEV): FORCE
+	@cd deploy/dev && go build -trimpath -o $(DEV) .
+FORCE:

@@ -1,0 +1,115 @@
+// Package activities does what workflows decide. Temporal may run an activity
+// again after it succeeded, so every activity is idempotent.
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// Store is where scripts are kept, so that no history has to.
+type Store interface {
+	Get(context.Context, execution.ID) (execution.Execution, error)
+	// Unfinished returns executions without an ending that were submitted before
+	// a time, the oldest first, without their scripts and inputs.
+	Unfinished(ctx context.Context, before time.Time, limit int) ([]execution.Execution, error)
+}
+
+// Ledger is who has capacity, and who waits for it.
+type Ledger interface {
+	// Admit answers how things stand; Exhausted when the queue is full.
+	Admit(context.Context, execution.Capacity) (execution.Admission, error)
+	// Release forgets an execution and returns who has capacity because of that.
+	Release(ctx context.Context, id execution.ID, pool string) (granted []execution.ID, err error)
+	// Entries returns who has held, or waited, since before a time.
+	Entries(ctx context.Context, before time.Time) ([]execution.Capacity, error)
+}
+
+// Publisher sends events and tasks to the rest of the platform. What it has
+// sent when it returns is not lost.
+type Publisher interface {
+	Publish(context.Context, ...execution.Event) error
+	Send(context.Context, execution.Task) error
+}
+
+// Sagas is what activities need of the workflows of other executions.
+type Sagas interface {
+	// Wake lets a saga know that it may have capacity. It is a courtesy: sagas
+	// also ask by themselves.
+	Wake(context.Context, execution.ID) error
+	// Start starts the saga of an execution unless it was started before.
+	Start(context.Context, execution.Execution) error
+	// State tells whether there is a saga of id, and since when it is over.
+	State(context.Context, execution.ID) (execution.SagaState, error)
+}
+
+// Activities holds what activities depend on. Each exported method is one.
+type Activities struct {
+	Store  Store
+	Ledger Ledger
+	Bus    Publisher
+	Sagas  Sagas
+}
+
+// Publish sends events, in order. Their IDs come from the workflow: a second
+// attempt sends the very same events. Who cancelled, and why in their words, is
+// filled in here: it was written before the cancellation, and does not belong
+// into a history.
+func (a *Activities) Publish(ctx context.Context, events []execution.Event) error {
+	for i, e := range events {
+		if e.Outcome == nil || e.Outcome.Status != execution.Cancelled {
+			continue
+		}
+		x, err := a.Store.Get(ctx, e.ExecutionID)
+		if execution.KindOf(err) == execution.NotFound {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		o := *e.Outcome
+		o.Reason, o.Message = x.CancelReason, x.CancelledBy
+		events[i].Outcome = &o
+	}
+	return a.Bus.Publish(ctx, events...)
+}
+
+// Admit gives an execution the capacity that it asks for, or a place in the
+// queue. Asked again, it tells how things stand.
+func (a *Activities) Admit(ctx context.Context, c execution.Capacity) (execution.Admission, error) {
+	return a.Ledger.Admit(ctx, c)
+}
+
+// Release gives back what id holds: capacity, or a place in the queue. Whoever
+// gets the capacity next is told.
+func (a *Activities) Release(ctx context.Context, id execution.ID, pool string) error {
+	granted, err := a.Ledger.Release(ctx, id, pool)
+	if err != nil {
+		return err
+	}
+	for _, next := range granted {
+		_ = a.Sagas.Wake(ctx, next) // it asks the ledger by itself, only later
+	}
+	return nil
+}
+
+// CreatePod asks a kube worker for the pod of id. The answer is an event. That
+// the task is void after notAfter is decided in the workflow: an attempt that
+// hangs, and goes through when all is over, must not make a pod.
+func (a *Activities) CreatePod(ctx context.Context, id execution.ID, notAfter time.Time) error {
+	x, err := a.Store.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.Bus.Send(ctx, execution.Task{
+		Action: execution.Create, ExecutionID: id, UserID: x.UserID, Pool: x.Pool, Language: x.Language, Attempt: x.Attempt,
+		CorrelationID: x.CorrelationID, NotAfter: &notAfter, Program: &x.Program, Input: &x.Input, Limits: &x.Limits,
+	})
+}
+
+// DeletePod asks a kube worker to remove all that the cluster has of c.
+func (a *Activities) DeletePod(ctx context.Context, c execution.Capacity) error {
+	return a.Bus.Send(ctx, execution.Task{Action: execution.Delete, ExecutionID: c.ID, UserID: c.UserID, Pool: c.Pool})
+}

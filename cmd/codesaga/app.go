@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/codesaga/codesaga/bridge"
+	"github.com/codesaga/codesaga/deploy/languages"
+	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/store"
+	"github.com/codesaga/codesaga/temporal"
+)
+
+// app is what the roles share. Each part is opened by the first role that asks
+// for it, so the kube worker starts where there is no MongoDB.
+type app struct {
+	Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	counts   *bridge.Metrics
+	cluster  bridge.Cluster
+	codecs   *bridge.Codecs
+
+	store func() (*store.Store, error)
+	sagas func() (temporal.Sagas, error)
+	bus   func() (*bridge.Publisher, error)
+
+	mu      sync.Mutex
+	closers []func()
+}
+
+func newApp(cfg Config, log *slog.Logger) *app {
+	a := &app{Config: cfg, log: log, registry: prometheus.NewRegistry()}
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.counts = bridge.NewMetrics(a.registry)
+	a.cluster = bridge.Cluster{Brokers: strings.Split(cfg.Kafka, ","), RegistryURL: cfg.Registry, Prefix: cfg.TopicPrefix, Log: log}
+	a.codecs = a.cluster.Codecs()
+	a.store = sync.OnceValues(a.openStore)
+	a.sagas = sync.OnceValues(a.openTemporal)
+	a.bus = sync.OnceValues(a.openBus)
+	return a
+}
+
+// atClose remembers what to close, last opened first.
+func (a *app) atClose(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closers = append(a.closers, f)
+}
+
+func (a *app) close() {
+	for _, f := range slices.Backward(a.closers) {
+		f()
+	}
+}
+
+func (a *app) openStore() (*store.Store, error) {
+	s, err := store.Open(a.MongoURI, a.Database)
+	if err != nil {
+		return nil, fmt.Errorf("mongo-uri: %w", err)
+	}
+	a.atClose(func() { _ = s.Close(context.Background()) })
+	return s, nil
+}
+
+// dial returns a client of namespace. It connects when it is first used.
+func (a *app) dial(namespace string) (client.Client, error) {
+	c, err := client.NewLazyClient(client.Options{HostPort: a.Temporal, Namespace: namespace, Logger: log.NewStructuredLogger(a.log)})
+	if err != nil {
+		return nil, fmt.Errorf("temporal-address: %w", err)
+	}
+	a.atClose(c.Close)
+	return c, nil
+}
+
+func (a *app) openTemporal() (temporal.Sagas, error) {
+	c, err := a.dial(a.TemporalNS)
+	return temporal.Sagas{Client: c}, err
+}
+
+func (a *app) openBus() (*bridge.Publisher, error) {
+	w := a.cluster.Writer()
+	a.atClose(func() { _ = w.Close() })
+	return &bridge.Publisher{Writer: w, Codecs: a.codecs, Version: version}, nil
+}
+
+func (a *app) openKubernetes() (kubernetes.Interface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", a.Kubeconfig) // empty: as a pod of the cluster
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w", err)
+	}
+	config.QPS, config.Burst = 200, 400 // the server has its own fairness; five a second would be the limit of us all
+	return kubernetes.NewForConfig(config)
+}
+
+// languages is the registry: what comes with the binary, and over it what
+// languages-dir has.
+func (a *app) languages() (execution.Languages, error) {
+	all, err := languages.Read(languages.Files)
+	if err != nil || a.Languages == "" {
+		return all, err
+	}
+	added, err := readDir(a.Languages)
+	if err != nil {
+		return nil, fmt.Errorf("languages-dir: %w", err)
+	}
+	return languages.Merge(all, added), nil
+}
+
+func readDir(dir string) (execution.Languages, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	return languages.Read(root.FS().(fs.ReadFileFS))
+}
+
+// consume hands the messages of topic to handle, as one of group.
+func (a *app) consume(ctx context.Context, group, topic string, handle bridge.Handler) error {
+	bus, err := a.bus()
+	if err != nil {
+		return err
+	}
+	c := &bridge.Consumer{
+		Reader: a.cluster.Reader(group, topic), Handle: handle, Dead: bus.Writer,
+		Topic: topic, Group: group, Window: 256, Log: a.log.With("group", group), Metrics: a.counts,
+	}
+	return c.Run(ctx)
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// Config is everything that may differ between two installations. Flags win
+// over the environment, the environment over defaults; the variable of
+// -mongo-uri is CODESAGA_MONGO_URI. No package but this one reads them.
+type Config struct {
+	Listen         string
+	InsecureListen bool
+	HealthListen   string
+	MongoURI       string
+	Database       string
+	Kafka          string // brokers, with commas between
+	TopicPrefix    string
+	Replication    int
+	Registry       string
+	Temporal       string
+	TemporalNS     string
+	TemporalUI     string
+	Kubeconfig     string
+	Namespace      string // of Kubernetes, where scripts run
+	RunnerImage    string
+	RuntimeClass   string
+	UserNamespaces bool
+	InitContainer  bool
+	StartTimeout   time.Duration
+	Languages      string
+	LocalImages    bool
+	Concurrent     int
+	PoolCPU        int64
+	PoolMemory     int64
+	LogLevel       string
+}
+
+// settings declares a flag for each setting.
+func (c *Config) settings(fs *flag.FlagSet) {
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address of the API and the page")
+	fs.BoolVar(&c.InsecureListen, "insecure-listen", false, "allow -listen on other addresses than loopback, although nobody has to sign in")
+	fs.StringVar(&c.HealthListen, "health-listen", "", "address of /healthz, /readyz and /metrics of a process without the role web; empty: none")
+	fs.StringVar(&c.MongoURI, "mongo-uri", "mongodb://127.0.0.1:27017/?directConnection=true", "MongoDB")
+	fs.StringVar(&c.Database, "mongo-database", "codesaga", "database in MongoDB")
+	fs.StringVar(&c.Kafka, "kafka-brokers", "127.0.0.1:9092", "Kafka brokers, with commas between")
+	fs.StringVar(&c.TopicPrefix, "topic-prefix", "", "in front of the names of topics, subjects and consumer groups")
+	fs.IntVar(&c.Replication, "topic-replication", 1, "replicas of each topic that setup creates")
+	fs.StringVar(&c.Registry, "schema-registry-url", "http://127.0.0.1:8081/apis/ccompat/v7", "schema registry with the Confluent API")
+	fs.StringVar(&c.Temporal, "temporal-address", "127.0.0.1:7233", "Temporal frontend")
+	fs.StringVar(&c.TemporalNS, "temporal-namespace", "codesaga", "namespace of Temporal")
+	fs.StringVar(&c.TemporalUI, "temporal-ui-url", "", "Temporal UI that the page links to; empty: no link")
+	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "how to reach Kubernetes; empty: $KUBECONFIG, else as a pod of the cluster")
+	fs.StringVar(&c.Namespace, "pod-namespace", "codesaga-scripts", "Kubernetes namespace that scripts run in")
+	fs.StringVar(&c.RunnerImage, "runner-image", "codesaga/runner:dev", "image that carries the runner")
+	fs.StringVar(&c.RuntimeClass, "runtime-class", "", "RuntimeClass of pods, such as gvisor; empty: the cluster's default")
+	fs.BoolVar(&c.UserNamespaces, "user-namespaces", true, "give each pod users of its own (Kubernetes 1.33 or later)")
+	fs.BoolVar(&c.InitContainer, "init-container", false, "bring the runner into pods by an init container, where image volumes are not supported")
+	fs.DurationVar(&c.StartTimeout, "start-timeout", time.Minute, "time a pod may take until its script starts, 10s to 10m")
+	fs.StringVar(&c.Languages, "languages-dir", "", "folder of <id>/language.json that add to the built-in languages, or replace them")
+	fs.BoolVar(&c.LocalImages, "local-images", false, "run languages in the images of the development cluster")
+	fs.IntVar(&c.Concurrent, "max-concurrent-executions", 10, "executions that may run at once in each pool, 1 to 1000")
+	fs.Int64Var(&c.PoolCPU, "pool-cpu-millis", 0, "CPU that the executions of a pool may take together, in thousandths of a core; 0: no limit")
+	fs.Int64Var(&c.PoolMemory, "pool-memory-bytes", 0, "memory that the executions of a pool may take together; 0: no limit")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+// load reads the configuration and reports all that is wrong with it at once.
+// It writes a usage text to out if asked for one.
+func load(args []string, getenv func(string) string, out io.Writer) (Config, error) {
+	var c Config
+	fs := flag.NewFlagSet("codesaga", flag.ContinueOnError)
+	fs.SetOutput(out)
+	c.settings(fs)
+	if err := fs.Parse(args); err != nil {
+		return c, err
+	}
+	if fs.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	err := fromEnv(fs, getenv)
+	if c.Kubeconfig == "" {
+		c.Kubeconfig = getenv("KUBECONFIG")
+	}
+	return c, errors.Join(err, c.check())
+}
+
+func (c *Config) check() (errs error) {
+	wrong := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = errors.Join(errs, fmt.Errorf(format, args...))
+		}
+	}
+	wrong(c.Concurrent >= 1 && c.Concurrent <= 1000, "max-concurrent-executions: must be 1 to 1000")
+	wrong(c.StartTimeout >= 10*time.Second && c.StartTimeout <= 10*time.Minute, "start-timeout: must be 10s to 10m")
+	wrong(c.PoolCPU >= 0, "pool-cpu-millis: must not be negative")
+	wrong(c.PoolMemory >= 0, "pool-memory-bytes: must not be negative")
+	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
+	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
+	host, _, err := net.SplitHostPort(c.Listen)
+	wrong(err == nil, "listen: %v", err)
+	wrong(err != nil || c.InsecureListen || loopback(host),
+		"listen: %s can be reached from elsewhere, and nobody has to sign in: anybody could run scripts. "+
+			"Listen on 127.0.0.1 behind a proxy that authenticates, or say -insecure-listen", c.Listen)
+	return errs
+}
+
+// loopback reports whether host is this machine and nothing else.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// fromEnv sets the flags that were not given and have a variable.
+func fromEnv(fs *flag.FlagSet, getenv func(string) string) (errs error) {
+	given := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	fs.VisitAll(func(f *flag.Flag) {
+		name := variable(f.Name)
+		value := getenv(name)
+		if value == "" || given[f.Name] {
+			return
+		}
+		if err := fs.Set(f.Name, value); err != nil {
+			errs = errors.Join(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	return errs
+}
+
+// variable is the environment's name of the flag name.
+func variable(name string) string {
+	return "CODESAGA_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+func noEnv(string) string { return "" }
+
+func TestFlagsWinOverEnvironmentOverDefaults(t *testing.T) {
+	env := map[string]string{"CODESAGA_MAX_CONCURRENT_EXECUTIONS": "2", "CODESAGA_MONGO_URI": "mongodb://env"}
+	c, err := load([]string{"-max-concurrent-executions", "9"}, func(k string) string { return env[k] }, io.Discard)
+	if err != nil || c.Concurrent != 9 || c.MongoURI != "mongodb://env" || c.Listen != "127.0.0.1:8080" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestAllThatIsWrongIsReported(t *testing.T) {
+	env := map[string]string{"CODESAGA_POOL_CPU_MILLIS": "many", "CODESAGA_START_TIMEOUT": "1ms"}
+	_, err := load(nil, func(k string) string { return env[k] }, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "CODESAGA_POOL_CPU_MILLIS") || !strings.Contains(err.Error(), "start-timeout: ") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// Without a login, everybody who can connect can run scripts.
+func TestListensOnLoopbackOnlyUnlessToldOtherwise(t *testing.T) {
+	tests := []struct {
+		args []string
+		ok   bool
+	}{
+		{nil, true},
+		{[]string{"-listen", "127.0.0.1:1"}, true},
+		{[]string{"-listen", "localhost:1"}, true},
+		{[]string{"-listen", "[::1]:1"}, true},
+		{[]string{"-listen", ":1"}, false},
+		{[]string{"-listen", "0.0.0.0:1"}, false},
+		{[]string{"-listen", "192.0.2.1:1"}, false},
+		{[]string{"-listen", "localhost.example.com:1"}, false},
+		{[]string{"-listen", "0.0.0.0:1", "-insecure-listen"}, true},
+		{[]string{"-listen", "nonsense"}, false},
+	}
+	for _, tt := range tests {
+		if _, err := load(tt.args, noEnv, io.Discard); (err == nil) != tt.ok {
+			t.Errorf("%v: %v", tt.args, err)
+		}
+	}
+}
+
+// The reference is what users read: each setting is in it, with its default.
+func TestEachSettingIsInTheReference(t *testing.T) {
+	reference, err := os.ReadFile("../../deploy/env.reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs := flag.NewFlagSet("codesaga", flag.ContinueOnError)
+	new(Config).settings(fs)
+	fs.VisitAll(func(f *flag.Flag) {
+		if want := "# " + f.Usage + "\n" + variable(f.Name) + "=" + f.DefValue + "\n"; !strings.Contains(string(reference), want) {
+			t.Errorf("deploy/env.reference lacks:\n%s", want)
+		}
+	})
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/codesaga/codesaga/activities"
+	"github.com/codesaga/codesaga/bridge"
+	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/kube"
+	"github.com/codesaga/codesaga/store"
+	"github.com/codesaga/codesaga/web"
+	"github.com/codesaga/codesaga/workers"
+)
+
+// A role is what a process does until ctx ends.
+type role struct {
+	name string
+	help string
+	run  func(*app, context.Context) error
+}
+
+var roles = []role{
+	{"web", "the API, the streams and the page", (*app).web},
+	{"worker", "the sagas, on Temporal", (*app).worker},
+	{"bridge", "the consumers of events and output, on Kafka", (*app).bridge},
+	{"kube", "the pods, on Kubernetes", (*app).kube},
+}
+
+// worker runs the sagas.
+func (a *app) worker(ctx context.Context) error {
+	s, err := a.store()
+	if err != nil {
+		return err
+	}
+	sagas, err := a.sagas()
+	if err != nil {
+		return err
+	}
+	bus, err := a.bus()
+	if err != nil {
+		return err
+	}
+	ledger := store.NewLedger(s, store.Capacity{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory})
+	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: ledger, Bus: bus, Sagas: sagas})
+}
+
+// bridge carries facts to the sagas, and events, output and endings to the
+// store.
+func (a *app) bridge(ctx context.Context) error {
+	s, err := a.store()
+	if err != nil {
+		return err
+	}
+	sagas, err := a.sagas()
+	if err != nil {
+		return err
+	}
+	bus, err := a.bus()
+	if err != nil {
+		return err
+	}
+	results := &bridge.Results{Store: s, Bus: bus, Log: a.log}
+	g, ctx := errgroup.WithContext(ctx)
+	consume := func(group, topic string, handle bridge.Handler) {
+		g.Go(func() error { return a.consume(ctx, group, topic, handle) })
+	}
+	consume("saga-bridge", bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell)))
+	consume("results", bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do))
+	consume("projector", bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project))
+	consume("recorder", bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
+	return g.Wait()
+}
+
+// kube turns tasks into pods. It needs Kafka and a cluster, nothing else.
+func (a *app) kube(ctx context.Context) error {
+	cluster, err := a.openKubernetes()
+	if err != nil {
+		return err
+	}
+	bus, err := a.bus()
+	if err != nil {
+		return err
+	}
+	w := &kube.Worker{
+		Client: cluster, Namespace: a.Namespace, Bus: bus, Log: a.log, Metrics: kube.NewMetrics(a.registry),
+		Settings: kube.Settings{
+			RunnerImage: a.RunnerImage, RuntimeClass: a.RuntimeClass, UserNamespaces: a.UserNamespaces,
+			InitContainer: a.InitContainer, StartSeconds: int64(a.StartTimeout.Seconds()),
+		},
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.Run(ctx) })
+	g.Go(func() error { return a.consume(ctx, "kube", bridge.TasksTopic, bridge.On(a.codecs.Tasks, w.Do)) })
+	return g.Wait()
+}
+
+// web serves people.
+func (a *app) web(ctx context.Context) error {
+	s, err := a.store()
+	if err != nil {
+		return err
+	}
+	sagas, err := a.sagas()
+	if err != nil {
+		return err
+	}
+	known, err := a.languages()
+	if err != nil {
+		return err
+	}
+	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
+	server := &web.Server{
+		Executions: s, History: s, Keys: s, Sagas: sagas, Live: live, User: local,
+		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
+		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
+		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
+		Closing: ctx.Done(), Registry: a.registry, Log: a.log,
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return live.Run(ctx) })
+	g.Go(func() error { return a.listen(ctx, a.Listen, server.Handler()) })
+	return g.Wait()
+}
+
+// local is the user as long as there is no login. That nobody else can ask is
+// what the check of the setting listen is for.
+func local(*http.Request) (string, error) { return "local", nil }
+
+// checks are those of readiness of a process that serves people.
+func (a *app) checks(mongo, temporal func(context.Context) error, live <-chan struct{}) []web.Check {
+	return []web.Check{
+		{Name: "mongodb", Check: mongo},
+		{Name: "temporal", Check: temporal},
+		{Name: "kafka", Check: a.cluster.Ping},
+		{Name: "live", Check: func(context.Context) error {
+			select {
+			case <-live:
+				return nil
+			default:
+				return errors.New("the readers of the live feed are not connected yet")
+			}
+		}},
+	}
+}
+
+// health serves what operators ask of a process that serves nobody else.
+func (a *app) health(ctx context.Context) error {
+	server := &web.Server{Checks: []web.Check{{Name: "kafka", Check: a.cluster.Ping}}, Registry: a.registry, Log: a.log}
+	return a.listen(ctx, a.HealthListen, server.Health())
+}
+
+// listen serves h at address until ctx ends.
+func (a *app) listen(ctx context.Context, address string, h http.Handler) error {
+	server := &http.Server{Addr: address, Handler: h, ReadHeaderTimeout: 5 * time.Second} // and no WriteTimeout: streams last
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	a.log.Info("listening", "address", l.Addr().String())
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return server.Shutdown(grace)
+	})
+	g.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return g.Wait()
+}

@@ -1,0 +1,91 @@
+// Command bench measures the platform from outside, on the real stack, and
+// prints figures. It starts the roles itself, each as a process of its own, and
+// uses the product as users do: a binary and a URL. Beside each kind of run it
+// measures the same pod created by hand, in the same minutes, because the
+// machine is shared with everything else.
+//
+// Settings: CODESAGA_BIN and the addresses that "codesaga-dev env" prints.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	p, err := startPlatform(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	w, err := newWatcher(ctx, p)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))
+	fmt.Print("milliseconds: p50 / p95 / max\n\n")
+
+	for range 3 { // warm: images, connections, caches
+		if _, err := w.measure(ctx); err != nil {
+			return err
+		}
+	}
+	for _, load := range []struct{ runs, atOnce int }{{20, 1}, {30, 10}} {
+		if err := compare(ctx, w, load.runs, load.atOnce); err != nil {
+			return err
+		}
+	}
+	if err := w.latency(ctx); err != nil {
+		return err
+	}
+	p.printMemory()
+	return nil
+}
+
+// compare measures runs of the platform and pods made by hand, both in the same
+// way, and prints what lies between.
+func compare(ctx context.Context, w *watcher, runs, atOnce int) error {
+	fmt.Printf("%d runs, %d at a time\n", runs, atOnce)
+	ours, err := repeat(ctx, runs, atOnce, w.measure)
+	if err != nil {
+		return err
+	}
+	raw, err := repeat(ctx, runs, atOnce, w.measureRaw)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"POST answered (202)", "task on the topic", "pod created", "first output", "result_stored"} {
+		row("  POST → "+name, ours[name])
+	}
+	row("  raw pod: create → first output", raw["first output"])
+	over := quantile(ours["first output"], 0.5) - quantile(raw["first output"], 0.5)
+	fmt.Printf("  overhead of the platform, p50: %.0f ms, %.0f %%\n", ms(over), 100*float64(over)/float64(quantile(raw["first output"], 0.5)))
+	inPod := diff(ours["first output"], ours["pod created"])
+	row("  ours: pod created → first output", inPod)
+	fmt.Println()
+	return nil
+}
+
+func cpu() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+		}
+	}
+	return runtime.GOARCH
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var roles = []string{"web", "worker", "bridge", "kube"}
+
+// platform is the roles, as processes, with names of their own on the stack.
+type platform struct {
+	server    string // URL
+	prefix    string // of topics
+	namespace string // of pods
+	dir       string // of logs
+	processes map[string]*exec.Cmd
+}
+
+func startPlatform(ctx context.Context) (*platform, error) {
+	bin := os.Getenv("CODESAGA_BIN")
+	if bin == "" {
+		return nil, errors.New("CODESAGA_BIN is not set; use make bench")
+	}
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "codesaga-bench-")
+	if err != nil {
+		return nil, err
+	}
+	name := "bench-" + strings.ToLower(rand.Text()[:6])
+	p := &platform{server: "http://" + address, prefix: name + "_", namespace: "codesaga-bench", dir: dir, processes: map[string]*exec.Cmd{}}
+	env := append(os.Environ(),
+		"CODESAGA_LISTEN="+address, "CODESAGA_TOPIC_PREFIX="+p.prefix, "CODESAGA_MONGO_DATABASE="+name,
+		"CODESAGA_TEMPORAL_NAMESPACE=codesaga-bench", "CODESAGA_POD_NAMESPACE="+p.namespace)
+	setup := exec.CommandContext(ctx, bin, "setup")
+	setup.Env = env
+	if out, err := setup.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("codesaga setup: %w\n%s", err, out)
+	}
+	for _, role := range roles {
+		if err := p.start(bin, role, env); err != nil {
+			p.stop()
+			return nil, err
+		}
+	}
+	if err := p.ready(ctx); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *platform) start(bin, role string, env []string) error {
+	log, err := os.Create(filepath.Join(p.dir, role+".log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(bin, role)
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.processes[role] = cmd
+	return cmd.Start()
+}
+
+func (p *platform) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		if r, err := get(ctx, p.server+"/readyz"); err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the platform is not ready; its logs are in %s", p.dir)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (p *platform) stop() {
+	for _, cmd := range p.processes {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+	}
+	for _, cmd := range p.processes {
+		_ = cmd.Wait()
+	}
+}
+
+// printMemory prints the resident memory of each role, now and at most.
+func (p *platform) printMemory() {
+	fmt.Println("memory, MiB: now / peak")
+	for _, role := range roles {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.processes[role].Process.Pid))
+		if err != nil {
+			continue
+		}
+		var now, peak int64
+		for line := range strings.Lines(string(status)) {
+			_, _ = fmt.Sscanf(line, "VmRSS: %d kB", &now)
+			_, _ = fmt.Sscanf(line, "VmHWM: %d kB", &peak)
+		}
+		fmt.Printf("  %-8s %d / %d\n", role, now>>10, peak>>10)
+	}
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+func get(ctx context.Context, url string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(r)
+}
