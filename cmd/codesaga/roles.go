@@ -46,8 +46,8 @@ func (a *app) worker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ledger := store.NewLedger(s, store.Capacity{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory})
-	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: ledger, Bus: bus, Sagas: sagas})
+	limits := store.Limits{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory}
+	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: ledger{s.Ledger(limits)}, Bus: bus, Sagas: sagas})
 }
 
 // bridge carries facts to the sagas, and events, output and endings to the
@@ -116,7 +116,7 @@ func (a *app) web(ctx context.Context) error {
 	}
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
-		Executions: s, History: s, Keys: s, Sagas: sagas, Live: live, User: local,
+		Executions: s, History: history{s}, Keys: s, Sagas: sagas, Live: live, User: local,
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
 		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
@@ -152,7 +152,7 @@ func (a *app) checks(mongo, temporal func(context.Context) error, live <-chan st
 // health serves what operators ask of a process that serves nobody else.
 func (a *app) health(ctx context.Context) error {
 	server := &web.Server{Checks: []web.Check{{Name: "kafka", Check: a.cluster.Ping}}, Registry: a.registry, Log: a.log}
-	return a.listen(ctx, a.HealthListen, server.Health())
+	return a.listen(ctx, a.HealthListen, server.Handler())
 }
 
 // listen serves h at address until ctx ends.

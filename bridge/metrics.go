@@ -1,0 +1,96 @@
+package bridge
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/segmentio/kafka-go"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// Metrics counts what the bridge does. A nil *Metrics counts nothing.
+type Metrics struct {
+	messages    *prometheus.CounterVec
+	unknown     *prometheus.CounterVec
+	lag         *prometheus.GaugeVec
+	subscribers prometheus.Gauge
+	dropped     prometheus.Counter
+}
+
+// NewMetrics returns metrics that are registered with r.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	f := promauto.With(r)
+	return &Metrics{
+		messages: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "codesaga_bridge_messages_total",
+			Help: "Messages by what became of them: handled, failed (each try), dead.",
+		}, []string{"topic", "group", "result"}),
+		unknown: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "codesaga_bridge_unknown_events_total",
+			Help: "Handled events of a type that this version does not know.",
+		}, []string{"topic", "group"}),
+		lag: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_bridge_lag_messages",
+			Help: "Messages of a partition that the group has not done, as of the last message fetched or done by this process.",
+		}, []string{"topic", "group", "partition"}),
+		subscribers: f.NewGauge(prometheus.GaugeOpts{
+			Name: "codesaga_bridge_subscribers",
+			Help: "Streams that hear of updates from this process.",
+		}),
+		dropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "codesaga_bridge_subscribers_dropped_total",
+			Help: "Streams that were cut off because they lagged or an update could not be read.",
+		}),
+	}
+}
+
+func (m *Metrics) count(c *Consumer, result string) {
+	if m != nil {
+		m.messages.WithLabelValues(c.Topic, c.Group, result).Inc()
+	}
+}
+
+func (m *Metrics) behind(c *Consumer, partition int, lag int64) {
+	if m != nil {
+		m.lag.WithLabelValues(c.Topic, c.Group, strconv.Itoa(partition)).Set(float64(lag))
+	}
+}
+
+func (m *Metrics) subscribed(n float64) {
+	if m != nil {
+		m.subscribers.Add(n)
+	}
+}
+
+func (m *Metrics) drop() {
+	if m != nil {
+		m.dropped.Inc()
+	}
+}
+
+// typed counts msg if it is an event of a type that we do not know.
+func (m *Metrics) typed(c *Consumer, msg kafka.Message) {
+	if m == nil || c.Topic != EventsTopic {
+		return
+	}
+	for _, h := range msg.Headers {
+		if h.Key == typeHeader && known[execution.EventType(h.Value)] {
+			return
+		}
+	}
+	m.unknown.WithLabelValues(c.Topic, c.Group).Inc()
+}
+
+// known has the types of events that this version knows.
+var known = map[execution.EventType]bool{
+	execution.ExecutionRequested: true, execution.ExecutionAccepted: true, execution.ExecutionQueued: true,
+	execution.ExecutionScheduled: true, execution.ExecutionCompleted: true, execution.ExecutionFailed: true,
+	execution.ExecutionTimeout: true, execution.ExecutionCancelled: true, execution.ExecutionError: true,
+	execution.PodCreated: true, execution.PodScheduled: true, execution.PodRunning: true,
+	execution.PodTerminated: true, execution.PodDeleted: true,
+	execution.SagaStarted: true, execution.SagaCompensating: true, execution.SagaCompensated: true,
+	execution.SagaCompleted: true, execution.SagaFailed: true, execution.SagaCancelled: true,
+	execution.ResultStored: true, execution.ResultFailed: true,
+}

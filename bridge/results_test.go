@@ -1,0 +1,206 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/segmentio/kafka-go"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// topics notes what is written, and breaks at one of them.
+type topics struct {
+	written []kafka.Message
+	calls   int
+	breaks  string
+}
+
+func (w *topics) WriteMessages(_ context.Context, ms ...kafka.Message) error {
+	w.calls++
+	for _, m := range ms {
+		if m.Topic == w.breaks {
+			return errors.New("broken on purpose")
+		}
+		w.written = append(w.written, m)
+	}
+	return nil
+}
+
+func (*topics) Close() error { return nil }
+
+// row is a store of one execution: the first ending stays.
+type row struct {
+	ended *execution.Result
+	err   error
+}
+
+func (r *row) End(_ context.Context, e execution.Event) (execution.Result, error) {
+	if r.err != nil {
+		return execution.Result{}, r.err
+	}
+	if r.ended == nil {
+		r.ended = &execution.Result{ExecutionID: e.ExecutionID, StoredAt: noon, Outcome: *e.Outcome, Usage: e.Usage, Stdout: []byte("1\n")}
+	}
+	return *r.ended, nil
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// The story of a result: the saga bridge, which reads one topic, hears of it
+// once the other one has it, and a second ending changes nothing.
+func TestResultIsStoredThenTold(t *testing.T) {
+	ctx, w := t.Context(), new(topics)
+	bus := &Publisher{Writer: w, Codecs: codecs(stocked(), "")}
+	process := Results{Store: new(row), Bus: bus, Log: quiet}
+	completed := execution.NewEnding("x1", "u1", "kube", execution.Outcome{Status: execution.Completed}, noon)
+	completed.Usage = &execution.Usage{CPUSeconds: 0.5}
+	cancelled := execution.NewEnding("x1", "u1", "saga", execution.Outcome{Status: execution.Cancelled}, noon)
+	if err := process.Do(ctx, execution.NewEvent("x1", "u1", "kube", execution.PodRunning, noon)); err != nil || len(w.written) != 0 {
+		t.Fatalf("what is no ending was stored: %v, %v", w.written, err)
+	}
+
+	w.breaks = ResultsTopic
+	if err := process.Do(ctx, completed); execution.KindOf(err) != execution.Unavailable || len(w.written) != 0 {
+		t.Fatalf("told before the payload was out: %v, %v", w.written, err)
+	}
+	w.breaks = ""
+	for _, e := range []execution.Event{completed, cancelled} {
+		w.written = nil
+		if err := process.Do(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.written) != 2 || w.written[0].Topic != ResultsTopic || w.written[1].Topic != EventsTopic {
+			t.Fatalf("%s: written %v", e.Type, w.written)
+		}
+		r, err := bus.Codecs.Results.Decode(w.written[0].Value)
+		if err != nil || r.Outcome.Status != execution.Completed || string(r.Stdout) != "1\n" || !cmp.Equal(r.Usage, completed.Usage) {
+			t.Errorf("%s: payload %+v, %v", e.Type, r, err)
+		}
+		var told []execution.Report
+		tell := func(_ context.Context, _ execution.ID, r execution.Report) error {
+			told = append(told, r)
+			return nil
+		}
+		if err := On(bus.Codecs.Events, Facts(tell))(ctx, w.written[1]); err != nil || !slices.Equal(told, []execution.Report{{Fact: execution.Stored}}) {
+			t.Errorf("%s: the saga was told %+v, %v", e.Type, told, err)
+		}
+	}
+}
+
+// The store is away for an hour: users hear of it once, and then the result.
+func TestResultIsStoredHoweverLongItTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, store := new(topics), &row{err: execution.Errorf(execution.Unavailable, "away")}
+		bus := &Publisher{Writer: w, Codecs: codecs(stocked(), "")}
+		done := make(chan error)
+		go func() {
+			process := Results{Store: store, Bus: bus, Log: quiet}
+			done <- process.Do(t.Context(), execution.NewEnding("x1", "u1", "kube", outcome, noon))
+		}()
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		early := len(w.written)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if early != 0 || len(w.written) != 1 {
+			t.Fatalf("told %d times in a minute, %d in an hour", early, len(w.written))
+		}
+		if e, err := bus.Codecs.Events.Decode(w.written[0].Value); err != nil || e.ID != "x1/results/result_failed" || e.Saga == nil || e.Outcome != nil {
+			t.Errorf("told %+v, %v", e, err)
+		}
+		store.err = nil
+		if err := <-done; err != nil || len(w.written) != 3 {
+			t.Errorf("in the end: %v, %v", w.written, err)
+		}
+	})
+}
+
+func TestEndingOfNothingIsDropped(t *testing.T) {
+	tests := []struct{ store, want execution.Kind }{
+		{execution.NotFound, ""},
+		{execution.Invalid, execution.Invalid}, // the consumer's to bury
+		{execution.Internal, execution.Internal},
+	}
+	for _, tt := range tests {
+		w := new(topics)
+		process := Results{Store: &row{err: execution.Errorf(tt.store, "no")}, Bus: &Publisher{Writer: w, Codecs: codecs(stocked(), "")}, Log: quiet}
+		err := process.Do(t.Context(), execution.NewEnding("x1", "u1", "kube", outcome, noon))
+		if execution.KindOf(err) != tt.want || len(w.written) != 0 {
+			t.Errorf("%s: %v, written %v", tt.store, err, w.written)
+		}
+	}
+}
+
+func TestSagaThatIsOverNeedsNoFacts(t *testing.T) {
+	over := func(context.Context, execution.ID, execution.Report) error {
+		return execution.Errorf(execution.NotFound, "no saga under way")
+	}
+	if err := Facts(over)(t.Context(), execution.NewEvent("x1", "u1", "kube", execution.PodDeleted, noon)); err != nil {
+		t.Error(err)
+	}
+}
+
+// All that is told goes out in one call, keyed by execution, in an envelope.
+func TestPublisherSendsBatches(t *testing.T) {
+	w := new(topics)
+	p := &Publisher{
+		Writer: w, Codecs: codecs(stocked(), ""), Version: "v1", Environment: "test",
+		Traceparent: func(context.Context) string { return "00-ab-cd-01" },
+	}
+	ctx := t.Context()
+	if err := p.Publish(ctx); err != nil || w.calls != 0 {
+		t.Errorf("nothing: %v, %d calls", err, w.calls)
+	}
+	for _, err := range []error{p.Publish(ctx, anEvent, anEvent), p.Output(ctx, aChunk, aChunk), p.Send(ctx, aTask), p.Send(ctx, execution.Task{Action: execution.Delete, ExecutionID: "x1", Pool: "default"})} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var to []string
+	for _, m := range w.written {
+		to = append(to, m.Topic)
+		if string(m.Key) != "x1" {
+			t.Errorf("%s: key %q", m.Topic, m.Key)
+		}
+	}
+	if want := []string{EventsTopic, EventsTopic, OutputTopic, OutputTopic, TasksTopic + ".gpu", TasksTopic}; !slices.Equal(to, want) || w.calls != 4 {
+		t.Errorf("to %v in %d calls", to, w.calls)
+	}
+	got := make(map[string]string)
+	for _, h := range w.written[0].Headers {
+		got[h.Key] = string(h.Value)
+	}
+	want := map[string]string{
+		"ce_specversion": "1.0", "ce_id": anEvent.ID, "ce_type": "execution_failed", "ce_source": "codesaga/kube", "ce_subject": "x1",
+		"ce_time": "2026-11-21T12:00:00Z", "ce_correlationid": "c1", "ce_sourceversion": "v1", "ce_environment": "test",
+		"content-type": "application/avro", "traceparent": "00-ab-cd-01",
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	for err, want := range map[error]execution.Kind{
+		context.DeadlineExceeded:             execution.Unavailable,
+		kafka.MessageSizeTooLarge:            execution.TooLarge,
+		kafka.LeaderNotAvailable:             execution.Unavailable,
+		errors.New("connection refused"):     execution.Unavailable,
+		errors.Join(kafka.NotEnoughReplicas): execution.Unavailable,
+	} {
+		if got := execution.KindOf(unavailable(err)); got != want {
+			t.Errorf("%v: %s", err, got)
+		}
+	}
+	if got := execution.KindOf(unavailable(kafka.WriteErrors{nil, kafka.MessageSizeTooLarge})); got != execution.TooLarge {
+		t.Errorf("one that is too large: %s", got)
+	}
+	if got := execution.KindOf(unavailable(kafka.WriteErrors{kafka.LeaderNotAvailable, kafka.MessageSizeTooLarge})); got != execution.Unavailable {
+		t.Errorf("several: %s", got)
+	}
+}

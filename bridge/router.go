@@ -1,0 +1,128 @@
+package bridge
+
+import (
+	"sync"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// How far a subscriber may be behind: it is dropped when it has more than one
+// of them waiting.
+const (
+	maxUpdates = 100
+	maxBytes   = 1 << 20
+)
+
+// Router hands updates to the subscribers in this process. It never waits for
+// one: who lags is dropped, and comes back with the position it has reached.
+// Its zero value serves subscribers; Run feeds it from Kafka.
+type Router struct {
+	Cluster Cluster
+	Codecs  *Codecs
+	Metrics *Metrics // may be nil
+
+	mu    sync.Mutex
+	subs  map[execution.ID]map[*subscriber]bool
+	ready chan struct{}
+}
+
+// subscriber is one stream that waits for updates.
+type subscriber struct {
+	updates chan execution.Update
+	sizes   []int // of the updates that may still be in the channel, in order
+	bytes   int   // their sum
+}
+
+// Ready is closed once every update from then on comes to whoever subscribed.
+func (r *Router) Ready() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ready == nil {
+		r.ready = make(chan struct{})
+	}
+	return r.ready
+}
+
+// Subscribe returns the updates of id from now on, until stop is called or the
+// subscriber lags; then the channel is closed.
+func (r *Router) Subscribe(id execution.ID) (updates <-chan execution.Update, stop func()) {
+	s := &subscriber{updates: make(chan execution.Update, maxUpdates)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.subs == nil {
+		r.subs = make(map[execution.ID]map[*subscriber]bool)
+	}
+	if r.subs[id] == nil {
+		r.subs[id] = make(map[*subscriber]bool)
+	}
+	r.subs[id][s] = true
+	r.Metrics.subscribed(1)
+	return s.updates, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.drop(id, s)
+	}
+}
+
+// Deliver hands u to all who subscribed to id. It never blocks.
+func (r *Router) Deliver(id execution.ID, u execution.Update) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.subs[id] {
+		if !s.take(u) {
+			r.drop(id, s)
+			r.Metrics.drop()
+		}
+	}
+}
+
+// wanted reports whether anybody subscribed to id.
+func (r *Router) wanted(id execution.ID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.subs[id]) > 0
+}
+
+// cut drops all who subscribed to id: an update is lost to them, and they have
+// to read it from the store.
+func (r *Router) cut(id execution.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.subs[id] {
+		r.drop(id, s)
+		r.Metrics.drop()
+	}
+}
+
+// drop closes the channel once, however often it is called. The caller holds mu.
+func (r *Router) drop(id execution.ID, s *subscriber) {
+	if !r.subs[id][s] {
+		return
+	}
+	close(s.updates)
+	delete(r.subs[id], s)
+	if len(r.subs[id]) == 0 {
+		delete(r.subs, id)
+	}
+	r.Metrics.subscribed(-1)
+}
+
+// take hands u on if there is room for it. The caller holds the router's lock,
+// so that nobody else adds to the channel; what was taken out of it is found by
+// its length.
+func (s *subscriber) take(u execution.Update) bool {
+	for len(s.sizes) > len(s.updates) {
+		s.bytes -= s.sizes[0]
+		s.sizes = s.sizes[1:]
+	}
+	size := 1 << 8 // an event, about
+	if u.Chunk != nil {
+		size += len(u.Chunk.Bytes)
+	}
+	if s.bytes+size > maxBytes || len(s.updates) == cap(s.updates) {
+		return false
+	}
+	s.updates <- u // has room
+	s.sizes, s.bytes = append(s.sizes, size), s.bytes+size
+	return true
+}

@@ -1,0 +1,64 @@
+package kube
+
+import (
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/runner"
+)
+
+// jobKey is the name of the job in its ConfigMap, and of the file in /job.
+const jobKey = "job"
+
+// configMapFor is what brings the job of t to its pod, and to no other.
+func configMapFor(t execution.Task) (*corev1.ConfigMap, error) {
+	job, err := encodeJob(jobFor(t))
+	if err != nil {
+		return nil, err
+	}
+	return &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Name: podName(t.ExecutionID), Labels: labels(t.ExecutionID)},
+		Immutable:  new(true),
+		BinaryData: map[string][]byte{jobKey: job},
+	}, nil
+}
+
+// jobFor is what the runner does for t. The script is written after the files
+// that came with it, so that none of them can take its place; a user's
+// variable wins over the language's.
+func jobFor(t execution.Task) runner.Job {
+	p, in := t.Program, t.Input
+	job := runner.Job{
+		Compile: p.Compile,
+		Run:     append(append([]string{}, p.Run...), in.Args...),
+		Env:     execution.Map(p.Env),
+		Stdin:   []byte(in.Stdin),
+		Limits: runner.Limits{
+			WallSeconds: float64(t.Limits.TimeoutSeconds),
+			OutputBytes: t.Limits.OutputBytes,
+			Processes:   t.Limits.Processes,
+			FileBytes:   t.Limits.DiskBytes, // a larger one has no room
+		},
+	}
+	if len(p.Compile) > 0 {
+		job.Limits.CompileSeconds = compileSeconds
+	}
+	for _, v := range in.Env {
+		job.Env[v.Name] = v.Value
+	}
+	for _, f := range in.Files {
+		if f.Path != p.FileName {
+			job.Files = append(job.Files, runner.File{Path: f.Path, Content: f.Content})
+		}
+	}
+	job.Files = append(job.Files, runner.File{Path: p.FileName, Content: []byte(in.Script)})
+	return job
+}
+
+// encodeJob is for runner.EncodeJob, until there is one: JSON has bytes in
+// base64, and so 900 KiB of input are too much for a ConfigMap.
+func encodeJob(j runner.Job) ([]byte, error) { return json.Marshal(j) }

@@ -1,0 +1,102 @@
+package kube
+
+import (
+	"bytes"
+	"flag"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/yaml"
+
+	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/runner"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The golden files are what reviewers read: each change to what a script may do
+// shows up in them as a change to a manifest.
+func TestPodIsLockedDown(t *testing.T) {
+	compiled := task()
+	compiled.Language = "go"
+	compiled.Program.Compile = []string{"go", "build"}
+	all := Settings{RunnerImage: "codesaga/runner:1", RuntimeClass: "gvisor", UserNamespaces: true}
+	plain := Settings{RunnerImage: "codesaga/runner:1"}
+	initial := Settings{RunnerImage: "codesaga/runner:1", InitContainer: true, GraceSeconds: 5, StartSeconds: 90}
+	small := task()
+	small.Limits.CPUMillis = 100
+	tests := []struct {
+		name     string
+		task     execution.Task
+		settings Settings
+	}{
+		{"pod", task(), all}, {"compiled", compiled, all}, {"init", task(), initial}, {"plain", task(), plain}, {"small", small, plain},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			golden := "testdata/" + tt.name + ".golden.yaml"
+			got, err := yaml.Marshal(podFor(tt.task, tt.settings))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("differs from %s; if that is meant, run the test with -update and review the change\n%s", golden, cmp.Diff(string(want), string(got)))
+			}
+		})
+	}
+}
+
+// What users choose, be it their own name, is never a label that could not be
+// one, nor one of another's.
+func TestLabelsAreSafe(t *testing.T) {
+	evil := task()
+	evil.UserID, evil.Language, evil.Pool, evil.CorrelationID = "a b", "c++", strings.Repeat("p", 99), "{x}"
+	pod := podFor(evil, Settings{})
+	for name, value := range pod.Labels {
+		if errs := append(validation.IsValidLabelValue(value), validation.IsQualifiedName(name)...); len(errs) > 0 {
+			t.Errorf("%s=%s: %v", name, value, errs)
+		}
+	}
+	if pod.Labels[labelUser] == labelValue("a  b") || pod.Annotations[annotationUser] != "a b" {
+		t.Errorf("%v %v", pod.Labels, pod.Annotations)
+	}
+	tame := podFor(task(), Settings{})
+	want := map[string]string{
+		managedBy: "codesaga", labelExecution: "x1", labelUser: "ann", labelLanguage: "python", labelPool: "default", labelCorrelation: "c1",
+	}
+	if !maps.Equal(tame.Labels, want) {
+		t.Error(cmp.Diff(want, tame.Labels))
+	}
+}
+
+func TestJob(t *testing.T) {
+	in := task()
+	in.Program.Compile = []string{"make"}
+	in.Input.Stdin = "\xff"
+	in.Input.Files = []execution.File{{Path: "main.py", Content: []byte("not the script")}, {Path: "d/x", Content: []byte{0}}}
+	want := runner.Job{
+		Files:   []runner.File{{Path: "d/x", Content: []byte{0}}, {Path: "main.py", Content: []byte("print(1)")}},
+		Compile: []string{"make"}, Run: []string{"python3", "main.py", "-v"},
+		Env: map[string]string{"A": "2"}, Stdin: []byte("\xff"),
+		Limits: runner.Limits{WallSeconds: 30, CompileSeconds: 60, OutputBytes: 1 << 20, Processes: 64, FileBytes: 64 << 20},
+	}
+	if diff := cmp.Diff(want, jobFor(in)); diff != "" {
+		t.Error(diff)
+	}
+	if got := in.Program.Run; len(got) != 2 {
+		t.Errorf("the task was changed: %v", got)
+	}
+}

@@ -1,0 +1,106 @@
+package kube
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+)
+
+var options = SetupOptions{
+	Namespace: "scripts", WorkerNamespace: "codesaga", Pods: 100, CPUMillis: 50_000, MemoryBytes: 64 << 30, PodCPUMillis: 2000, PodMemoryBytes: 512 << 20,
+}
+
+func setup(t *testing.T, cluster *fake.Clientset, o SetupOptions, want ...string) {
+	t.Helper()
+	got, err := Setup(t.Context(), cluster, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("said\n\t%s, want\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+func TestSetupChangesOnlyWhatDiffers(t *testing.T) {
+	cluster := fake.NewClientset()
+	setup(t, cluster, options,
+		"created namespace scripts", "created network policy codesaga-deny-all", "created resource quota codesaga-scripts",
+		"created limit range codesaga-scripts", "created service account codesaga-kube", "created role codesaga-kube", "created role binding codesaga-kube")
+	setup(t, cluster, options) // nothing
+
+	more := options
+	more.Pods = 200
+	setup(t, cluster, more, "updated resource quota codesaga-scripts")
+
+	core := cluster.CoreV1()
+	ns, err := core.Namespaces().Get(t.Context(), "scripts", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Labels = map[string]string{"somebody": "else", "pod-security.kubernetes.io/enforce": "privileged"}
+	if _, err := core.Namespaces().Update(t.Context(), ns, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w := &Worker{Client: cluster, Namespace: "scripts"}
+	if err := w.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "label pod-security.kubernetes.io/enforce=restricted") {
+		t.Errorf("check: %v", err)
+	}
+	policies := cluster.NetworkingV1().NetworkPolicies("scripts")
+	policy, err := policies.Get(t.Context(), denyAllName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy.Spec.PodSelector.MatchLabels = map[string]string{"only": "these"}
+	if _, err := policies.Update(t.Context(), policy, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	setup(t, cluster, more, "updated namespace scripts", "updated network policy codesaga-deny-all")
+	if ns, _ = core.Namespaces().Get(t.Context(), "scripts", metav1.GetOptions{}); ns.Labels["somebody"] != "else" || ns.Labels["pod-security.kubernetes.io/enforce"] != "restricted" {
+		t.Errorf("labels %v", ns.Labels)
+	}
+	if err := w.Check(t.Context()); err != nil {
+		t.Errorf("check: %v", err)
+	}
+}
+
+func TestSetupLeavesOtherNamespacesAlone(t *testing.T) {
+	for _, name := range []string{"", "default", "kube-system"} {
+		cluster := fake.NewClientset()
+		if _, err := Setup(t.Context(), cluster, SetupOptions{Namespace: name}); err == nil || len(cluster.Actions()) > 0 {
+			t.Errorf("%q: %v, %v", name, err, cluster.Actions())
+		}
+	}
+}
+
+func TestCheckNamesWhatIsMissing(t *testing.T) {
+	w := &Worker{Client: fake.NewClientset(), Namespace: "scripts"}
+	if err := w.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "namespace scripts is missing") {
+		t.Errorf("%v", err)
+	}
+	w.Client = fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "scripts", Labels: podSecurity()}})
+	err := w.Check(t.Context())
+	for _, what := range []string{"network policy codesaga-deny-all", "resource quota", "limit range"} {
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v does not name the %s", err, what)
+		}
+	}
+}
+
+// The rights of a worker, and not one more (parity KU-18).
+func TestRole(t *testing.T) {
+	var got []string
+	for _, rule := range roleFor(options).Rules {
+		got = append(got, strings.Join(rule.Resources, "+")+": "+strings.Join(rule.Verbs, " ")+strings.Join(rule.ResourceNames, " "))
+	}
+	want := []string{
+		"pods: create get list watch delete", "pods/log: get", "configmaps: create get list watch delete patch",
+		"networkpolicies: create get list watch delete", "namespaces: getscripts", "resourcequotas+limitranges: get",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

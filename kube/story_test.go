@@ -1,0 +1,351 @@
+package kube
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/runner"
+)
+
+func TestStoryOfSuccess(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.tells("pod_created")
+		s.node(scheduled)
+		s.tells("pod_scheduled")
+		s.node(running)
+		s.print(started())
+		s.tells("pod_running")
+		s.print(printed(1, 0, "a"), printed(2, 1, "b"))
+		s.tells("1:a", "2:b")
+		s.print(ended(runner.End{Frames: 2, StdoutBytes: 2, CPUSeconds: .5, PeakMemoryBytes: 7}))
+		s.tells("execution_completed") // before the cluster knows that anything ended
+		e := s.last()
+		if e.UserID != "ann" || e.CorrelationID != "c1" || e.ID != "x1/kube/execution_completed" || *e.Outcome.ExitCode != 0 ||
+			e.Usage.CPUSeconds != .5 || e.Usage.PeakMemoryBytes != 7 || e.Output.Chunks != 2 || e.Output.StdoutBytes != 2 {
+			t.Errorf("%+v\n%+v\n%+v", e, e.Usage, e.Output)
+		}
+		s.node(exited(0, "Completed"))
+		s.tells("pod_terminated")
+		if r, ok := s.last().Report(); ok {
+			t.Errorf("after an ending, the end of the pod is no news to a saga: %+v", r)
+		}
+		s.do(execution.Delete)
+		s.tells("pod_created", "pod_scheduled", "pod_running", "execution_completed", "pod_terminated") // how it stands
+		s.gone()
+		s.tells("pod_deleted")
+		s.nothingLeft()
+		s.do(execution.Delete)
+		s.tells("pod_deleted")
+	})
+}
+
+// A script that was stopped by a delete has no ending: who asked for it says
+// how the run ended.
+func TestStoryOfCancel(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started(), printed(1, 0, "a"))
+		s.tells("pod_created", "pod_scheduled", "pod_running", "1:a")
+		s.do(execution.Delete)
+		s.tells("pod_created", "pod_scheduled", "pod_running")
+		s.print(printed(2, 1, "bye"), ended(runner.End{ExitCode: 143, Signal: "SIGTERM", Stopped: true, CPUSeconds: 2, Frames: 2}))
+		s.tells("2:bye", "pod_terminated")
+		if e := s.last(); e.Outcome != nil || e.Usage.CPUSeconds != 2 || e.Output.Chunks != 2 {
+			t.Errorf("%+v", e)
+		}
+		s.node(exited(143, "Error"))
+		s.tells()
+		s.gone()
+		s.tells("pod_deleted")
+		s.nothingLeft()
+	})
+}
+
+// That a pod is gone is the last word: what is left of its log comes before.
+func TestPodIsGoneWhenItsLogIsRead(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started())
+		s.do(execution.Delete)
+		s.gone()
+		s.do(execution.Delete) // a task is no reason to say it early
+		s.bus.all = nil
+		s.print(printed(1, 0, "late"), ended(runner.End{Stopped: true, ExitCode: 143}))
+		s.tells("1:late", "pod_terminated", "pod_deleted")
+	})
+}
+
+func TestPodThatIsDeletedBeforeItRanIsJustGone(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.bus.all = nil
+		s.do(execution.Delete)
+		if e := s.last(); e.Type != execution.PodDeleted || e.Outcome != nil {
+			t.Errorf("told %s last", e.Type)
+		}
+		s.nothingLeft()
+	})
+}
+
+// The script was first, although the delete was heard before its final frame.
+func TestScriptThatEndedBeforeItsDeleteHasItsEnding(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started())
+		s.tells("pod_created", "pod_scheduled", "pod_running")
+		s.do(execution.Delete)
+		s.bus.all = nil
+		s.print(ended(runner.End{ExitCode: 3}))
+		s.tells("execution_failed")
+		s.gone()
+		s.tells("pod_deleted")
+	})
+}
+
+// A script that sends SIGTERM to PID 1 only ends itself; that it was nobody
+// else is known when the container has ended and still nobody wants it away.
+func TestScriptThatStopsItsRunner(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started(), ended(runner.End{Stopped: true, ExitCode: 0}))
+		s.tells("pod_created", "pod_scheduled", "pod_running")
+		s.node(exited(0, "Completed"))
+		s.tells("execution_failed", "pod_terminated")
+		if o := s.bus.events[len(s.bus.events)-2].Outcome; o.Signal != "SIGTERM" || *o.ExitCode != 143 {
+			t.Errorf("%+v", o)
+		}
+	})
+}
+
+// With the pod's own deadline the kubelet sends SIGTERM, too.
+func TestDeadlineOfThePodIsATimeout(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started(), ended(runner.End{Stopped: true, ExitCode: 143, Signal: "SIGTERM"}))
+		s.bus.all = nil
+		s.node(func(pod *corev1.Pod) {
+			exited(143, "Error")(pod)
+			pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, "DeadlineExceeded"
+		})
+		s.tells("execution_timeout", "pod_terminated")
+	})
+}
+
+// A kubelet that starts anew ends follows with a plain EOF, or in the middle of
+// a line. Each frame is published once all the same.
+func TestEndOfAFollowIsNotTheEndOfARun(t *testing.T) {
+	for _, cut := range []error{io.EOF, io.ErrUnexpectedEOF, errors.New("connection reset")} {
+		t.Run(cut.Error(), func(t *testing.T) {
+			play(t, func(s *stage) {
+				s.do(execution.Create)
+				s.node(running)
+				s.print(started(), printed(1, 0, "a"), printed(2, 1, "b"))
+				_, log := s.follows()
+				_, _ = log.Write([]byte("o 3 2 1"))
+				s.cut(cut)
+				time.Sleep(lastRetry)
+				if n, _ := s.follows(); n != 2 {
+					t.Fatalf("%d follows, want 2", n)
+				}
+				s.print(started(), printed(1, 0, "a"), printed(2, 1, "b"), printed(3, 2, "c"), ended(runner.End{Frames: 3}))
+				s.tells("pod_created", "pod_scheduled", "pod_running", "1:a", "2:b", "3:c", "execution_completed")
+			})
+		})
+	}
+}
+
+// The kubelet says for a moment that the container is still being created.
+func TestLogThatCannotBeOpenedYetIsTriedAgainSoon(t *testing.T) {
+	play(t, func(s *stage) {
+		s.noLog = apierrors.NewBadRequest("container is waiting to start: ContainerCreating")
+		s.do(execution.Create)
+		s.node(running)
+		s.noLog = nil
+		time.Sleep(firstRetry)
+		s.print(started())
+		s.tells("pod_created", "pod_scheduled", "pod_running")
+	})
+}
+
+func TestWithoutAFinalFrameTheContainerTells(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started(), printed(1, 0, "a"))
+		s.node(exited(137, "OOMKilled"))
+		s.print(printed(2, 1, "b")) // the log is not at its end
+		s.tells("pod_created", "pod_scheduled", "pod_running", "1:a", "2:b")
+		s.cut(io.EOF) // it may have been a kubelet's: once more
+		time.Sleep(lastRetry)
+		s.print(printed(1, 0, "a"), printed(2, 1, "b"), printed(3, 2, "c"))
+		s.tells("3:c")
+		s.cut(io.EOF)
+		s.tells("execution_failed", "pod_terminated")
+		e := s.bus.events[len(s.bus.events)-2]
+		if e.Outcome.Limit != "memory" || *e.Outcome.ExitCode != 137 || !e.Usage.OOMKilled || e.Usage.WallSeconds != 2 ||
+			e.Output.Chunks != 3 || e.Output.StdoutBytes != 3 {
+			t.Errorf("%+v\n%+v\n%+v", e.Outcome, e.Usage, e.Output)
+		}
+	})
+}
+
+func TestLogThatIsNotToBeHadIsGivenUp(t *testing.T) {
+	play(t, func(s *stage) {
+		s.noLog = apierrors.NewInternalError(errors.New("no kubelet"))
+		s.do(execution.Create)
+		s.node(exited(0, "Completed"))
+		s.tells("pod_created", "pod_scheduled")
+		time.Sleep(patience)
+		s.tells("execution_error", "pod_terminated")
+	})
+}
+
+// A log that hangs after the end is opened once more, and then given up.
+func TestLogThatHangsIsGivenUp(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started())
+		s.node(exited(2, "Error"))
+		s.bus.all = nil
+		time.Sleep(patience)
+		if n, _ := s.follows(); n != 2 {
+			t.Errorf("%d follows, want 2", n)
+		}
+		s.print(printed(1, 0, "a"))
+		time.Sleep(patience)
+		s.tells("1:a", "execution_error", "pod_terminated")
+	})
+}
+
+// Kafka is away for a while, wherever in the story.
+func TestNothingIsSkippedWhenPublishingFails(t *testing.T) {
+	want := []string{"pod_created", "pod_scheduled", "pod_running", "1:a", "2:b", "execution_completed", "pod_terminated", "pod_deleted"}
+	for step := range 6 {
+		play(t, func(s *stage) {
+			away := func(at int) {
+				if at == step {
+					s.bus.fail = 7
+				}
+			}
+			away(0)
+			s.do(execution.Create)
+			away(1)
+			s.node(running)
+			time.Sleep(10 * time.Second) // else there is no log yet
+			away(2)
+			s.print(started(), printed(1, 0, "a"))
+			away(3)
+			s.print(printed(2, 1, "b"), ended(runner.End{Frames: 2}))
+			away(4)
+			s.node(exited(0, "Completed"))
+			away(5)
+			s.gone()
+			time.Sleep(time.Minute)
+			s.tells(want...)
+		})
+	}
+}
+
+// A worker that starts anew tells all again, in the same words.
+func TestRestartTellsTheSame(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		time.Sleep(1234 * time.Millisecond)
+		s.node(running)
+		frames := []runner.Frame{started(), printed(1, 0, "a"), ended(runner.End{Frames: 1})}
+		s.print(frames...)
+		s.node(exited(0, "Completed"))
+		s.stop()
+		before := s.bus.events
+		s.bus.events, s.bus.all = nil, nil
+		time.Sleep(time.Hour / 2)
+
+		s.Worker = s.worker()
+		s.run()
+		s.print(frames...)
+		s.tells("pod_created", "pod_scheduled", "pod_running", "1:a", "execution_completed", "pod_terminated")
+		slices.SortFunc(before, func(a, b execution.Event) int { return a.At.Compare(b.At) })
+		for i, e := range s.bus.events {
+			if b := before[i]; e.ID != b.ID || !e.At.Equal(b.At) || e.UserID != b.UserID || e.CorrelationID != b.CorrelationID {
+				t.Errorf("told %s at %s by %s, before it was %s at %s by %s", e.ID, e.At, e.UserID, b.ID, b.At, b.UserID)
+			}
+		}
+		if at := before[0].At; at.Nanosecond()%1e6 != 0 {
+			t.Errorf("created at %s", at)
+		}
+	})
+}
+
+// The delete is known before the cluster shows it.
+func TestDeleteIsKnownAtOnce(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started())
+		s.cluster.PrependReactor("delete", "pods", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
+		s.do(execution.Delete)
+		s.bus.all = nil
+		s.print(ended(runner.End{Stopped: true, ExitCode: 143}))
+		s.tells("pod_terminated")
+	})
+}
+
+// A long log that is read again says nothing new for a while.
+func TestLogThatComesSlowlyIsNotGivenUp(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		s.print(started(), printed(1, 0, "a"), printed(2, 1, "b"))
+		s.cut(io.EOF)
+		s.node(exited(0, "Completed"))
+		time.Sleep(firstRetry)
+		s.bus.all = nil
+		for _, f := range []runner.Frame{started(), printed(1, 0, "a"), printed(2, 1, "b"), printed(3, 2, "c"), ended(runner.End{})} {
+			time.Sleep(patience - time.Second)
+			s.print(f)
+		}
+		s.tells("3:c", "execution_completed", "pod_terminated")
+	})
+}
+
+// That Kafka was away is not the log's fault.
+func TestLogIsNotGivenUpWhileNobodyTakesIt(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(exited(0, "Completed"))
+		s.bus.all = nil
+		s.bus.fail = 8
+		s.print(printed(1, 0, "a"), printed(2, 1, "b"), ended(runner.End{}))
+		time.Sleep(time.Minute)
+		s.tells("1:a", "2:b", "execution_completed", "pod_terminated")
+	})
+}
+
+func TestLogIsTriedAgainForAsLongAsThePodRuns(t *testing.T) {
+	play(t, func(s *stage) {
+		s.noLog = errors.New("no kubelet")
+		s.do(execution.Create)
+		s.node(running)
+		time.Sleep(20 * time.Minute)
+		s.noLog = nil
+		time.Sleep(lastRetry)
+		s.print(started())
+		s.tells("pod_created", "pod_scheduled", "pod_running")
+	})
+}

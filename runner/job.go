@@ -1,0 +1,101 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Job is all that the runner has to know of one execution: what to write, what
+// to start, and how far it may go. The kube worker writes it as JSON, the
+// runner reads it from the file that it is given.
+type Job struct {
+	Files   []File            `json:"files,omitempty"`   // written below /work before anything starts
+	Compile []string          `json:"compile,omitempty"` // argv of the compile step; empty: there is none
+	Run     []string          `json:"run"`               // argv of the script; argv[0] is sought in PATH
+	Env     map[string]string `json:"env,omitempty"`     // of both steps, over PATH, HOME, LANG and TMPDIR
+	Stdin   []byte            `json:"stdin,omitempty"`   // of the script, in base64; the compile step has none
+	Limits  Limits            `json:"limits"`
+}
+
+// File is one file of a job. Path is relative to /work, with slashes, in its
+// shortest form and without "..". Its folders are made.
+type File struct {
+	Path    string `json:"path"`
+	Content []byte `json:"content"` // in base64
+}
+
+// Limits say how far a job may go. What is 0 is not limited, unless said
+// otherwise. CPUSeconds, Processes, OpenFiles and FileBytes are the script's;
+// the compile step has its own time, and the pod's limits for the rest.
+type Limits struct {
+	WallSeconds    float64 `json:"wall_time_seconds"`              // of the script, from the start of its process; not 0
+	CompileSeconds float64 `json:"compile_time_seconds,omitempty"` // the same of the compile step; not 0 if there is one
+	CPUSeconds     float64 `json:"cpu_time_seconds,omitempty"`     // of all processes together, looked at ten times a second
+
+	OutputBytes        int64 `json:"output_bytes,omitempty"`         // kept of each stream; what is more is only counted
+	OutputCeilingBytes int64 `json:"output_ceiling_bytes,omitempty"` // of both streams; more ends the run. 0: 1 GiB
+
+	// Processes and threads at a time. More than that, seen ten times a second
+	// in the cgroup, ends the run. RLIMIT_NPROC cannot be the limit, for it
+	// counts per uid: without a user namespace all pods of a node share one,
+	// and one fork bomb would keep its neighbours from forking. With a user
+	// namespace it is set as well, a little higher; without one the kubelet's
+	// podPidsLimit is what stops a bomb between two looks.
+	Processes int64 `json:"processes,omitempty"`
+	OpenFiles int64 `json:"open_files,omitempty"` // of each process, RLIMIT_NOFILE
+	FileBytes int64 `json:"file_bytes,omitempty"` // of each file that is written, RLIMIT_FSIZE
+}
+
+const outputCeiling = 1 << 30 // bytes, when a job says nothing
+
+// readJob reads a job and refuses what this runner would not do: a field that
+// it does not know may be a limit of a newer kube worker.
+func readJob(r io.Reader) (Job, error) {
+	var job Job
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&job); err != nil {
+		return Job{}, fmt.Errorf("read job: %w", err)
+	}
+	if job.Limits.OutputCeilingBytes == 0 {
+		job.Limits.OutputCeilingBytes = outputCeiling
+	}
+	return job, job.check()
+}
+
+func (j Job) check() error {
+	l := j.Limits
+	switch {
+	case len(j.Run) == 0 || j.Run[0] == "":
+		return errors.New("job: nothing to run")
+	case len(j.Compile) > 0 && j.Compile[0] == "":
+		return errors.New("job: compile names no program")
+	case !(l.WallSeconds > 0), len(j.Compile) > 0 && !(l.CompileSeconds > 0):
+		return errors.New("job: a step without a deadline")
+	case min(l.CompileSeconds, l.CPUSeconds) < 0,
+		min(l.OutputBytes, l.OutputCeilingBytes, l.Processes, l.OpenFiles, l.FileBytes) < 0:
+		return errors.New("job: a limit below 0")
+	}
+	for name, value := range j.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
+			return fmt.Errorf("job: env %q", name)
+		}
+	}
+	for _, f := range j.Files {
+		if !safe(f.Path) {
+			return fmt.Errorf("job: path %q", f.Path)
+		}
+	}
+	return nil
+}
+
+// safe says that p names something below the folder it is relative to.
+func safe(p string) bool {
+	return p != "." && p == path.Clean(p) && filepath.IsLocal(p) && !bytes.ContainsAny([]byte(p), "\\\x00")
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// Filter says which executions to list; what is empty does not matter.
+type Filter struct {
+	UserID      string
+	Status      execution.Status
+	Language    string
+	Label       execution.Pair // with an empty value: any with the name
+	CreatedFrom time.Time      // inclusive
+	CreatedTo   time.Time      // exclusive
+	Limit       int            // 1 to 200; 0: 50
+	Cursor      string         // from the page before
+}
+
+// light leaves out what was submitted.
+var light = bson.M{"input": 0, "program": 0}
+
+// List returns one page of executions, the newest first, without what was
+// submitted, and the cursor of the next page; it is empty after the last. New
+// executions move nothing: they come before the first page. A cursor that List
+// did not make is Invalid.
+func (s *Store) List(ctx context.Context, f Filter) (page []execution.Execution, next string, err error) {
+	query, err := f.query()
+	if err != nil {
+		return nil, "", err
+	}
+	limit := min(max(f.Limit, 0), 200)
+	if limit == 0 {
+		limit = 50
+	}
+	found, err := s.executions.Find(ctx, query, options.Find().
+		SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).
+		SetProjection(light).SetLimit(int64(limit)+1)) // one more tells whether there is a next page
+	if err != nil {
+		return nil, "", kinded(err)
+	}
+	if err := found.All(ctx, &page); err != nil {
+		return nil, "", kinded(err)
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = cursorAfter(page[limit-1])
+	}
+	return page, next, nil
+}
+
+func (f Filter) query() (bson.M, error) {
+	query, created := bson.M{}, bson.M{}
+	for field, value := range map[string]string{"user_id": f.UserID, "status": string(f.Status), "language": f.Language} {
+		if value != "" {
+			query[field] = value
+		}
+	}
+	if f.Label.Value != "" {
+		query["labels"] = bson.M{"$elemMatch": bson.M{"name": f.Label.Name, "value": f.Label.Value}}
+	} else if f.Label.Name != "" {
+		query["labels.name"] = f.Label.Name
+	}
+	if !f.CreatedFrom.IsZero() {
+		created["$gte"] = f.CreatedFrom
+	}
+	if !f.CreatedTo.IsZero() {
+		created["$lt"] = f.CreatedTo
+	}
+	if f.Cursor != "" {
+		at, id, ok := parseCursor(f.Cursor)
+		if !ok {
+			return nil, execution.FieldErrors{{Field: "cursor", Rule: "is not from a page before"}}
+		}
+		created["$lte"] = at
+		query["$or"] = bson.A{bson.M{"created_at": bson.M{"$lt": at}}, bson.M{"created_at": at, "_id": bson.M{"$lt": id}}}
+	}
+	if len(created) > 0 {
+		query["created_at"] = created
+	}
+	return query, nil
+}
+
+// cursorAfter is the place behind x: its time and, because several may have the
+// same, its ID.
+func cursorAfter(x execution.Execution) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(x.CreatedAt.UnixMilli(), 10) + " " + string(x.ID)))
+}
+
+func parseCursor(s string) (at time.Time, id execution.ID, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	millis, rest, found := strings.Cut(string(b), " ")
+	n, wrong := strconv.ParseInt(millis, 10, 64)
+	return time.UnixMilli(n).UTC(), execution.ID(rest), err == nil && found && wrong == nil && rest != ""
+}
+
+// Unfinished returns executions that were created before olderThan and have not
+// ended, the oldest first, without what was submitted: a sweep asks whether
+// their sagas run.
+func (s *Store) Unfinished(ctx context.Context, olderThan time.Time, limit int) (xs []execution.Execution, err error) {
+	found, err := s.executions.Find(ctx,
+		bson.M{"status": bson.M{"$in": open}, "created_at": bson.M{"$lt": olderThan}},
+		options.Find().SetSort(bson.D{{Key: "created_at", Value: 1}}).SetProjection(light).SetLimit(int64(limit)))
+	if err != nil {
+		return nil, kinded(err)
+	}
+	err = found.All(ctx, &xs)
+	return xs, kinded(err)
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+const (
+	keyLife   = 24 * time.Hour      // of an idempotency key (parity EX-22)
+	eventLife = 90 * 24 * time.Hour // of an event (parity EV-16)
+)
+
+// index is one that queries here need.
+type index struct {
+	of     *mongo.Collection
+	name   string
+	fields bson.D
+	unique bool
+	life   time.Duration // of a document after the time in its field; 0: for ever
+}
+
+func (s *Store) indexes() []index {
+	up := func(names ...string) (d bson.D) {
+		for _, name := range names {
+			d = append(d, bson.E{Key: name, Value: 1})
+		}
+		return d
+	}
+	newest := bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}
+	return []index{
+		{of: s.executions, name: "user_newest", fields: append(up("user_id"), newest...)},
+		{of: s.executions, name: "newest", fields: newest},
+		{of: s.executions, name: "status_oldest", fields: up("status", "created_at")},
+		{of: s.chunks, name: "in_order", fields: up("execution_id", "number"), unique: true},
+		{of: s.chunks, name: "of_stream", fields: up("execution_id", "stream", "position")},
+		{of: s.events, name: "in_order", fields: up("execution_id", "offset")},
+		{of: s.events, name: "life", fields: up("occurred_at"), life: eventLife},
+		{of: s.keys, name: "life", fields: up("created_at"), life: keyLife},
+	}
+}
+
+// Setup creates the indexes that are missing and returns what it did, one
+// sentence each. Done again, it does nothing.
+func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
+	have := make(map[string]bool)
+	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.keys} {
+		found, err := c.Indexes().ListSpecifications(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))
+		}
+		for _, i := range found {
+			have[c.Name()+"."+i.Name] = true
+		}
+	}
+	for _, i := range s.indexes() {
+		if have[i.of.Name()+"."+i.name] {
+			continue
+		}
+		o := options.Index().SetName(i.name)
+		if i.unique {
+			o.SetUnique(true)
+		}
+		if i.life > 0 {
+			o.SetExpireAfterSeconds(int32(i.life.Seconds()))
+		}
+		if _, err := i.of.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: i.fields, Options: o}); err != nil {
+			return changes, fmt.Errorf("index %s of %s: %w", i.name, i.of.Name(), kinded(err))
+		}
+		changes = append(changes, fmt.Sprintf("created index %s of %s", i.name, i.of.Name()))
+	}
+	return changes, nil
+}

@@ -1,0 +1,168 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// A feed writes one response of Server-Sent Events.
+type feed struct {
+	ctx    context.Context
+	id     execution.ID
+	w      paced
+	view   func(context.Context, execution.ID) (View, error)
+	frames *prometheus.CounterVec
+	beat   *time.Timer // rings when the feed has been silent too long
+
+	at     execution.Position // what the browser has
+	status execution.Status   // after the last event that was sent
+	over   bool               // nothing more to send, or nobody to send it to
+	lost   bool               // nobody to send it to
+	err    error              // why the end could not be sent
+}
+
+// StatusFrame is the data of a frame of the event "status". The parts are
+// those of the event that it tells of.
+type StatusFrame struct {
+	ExecutionID execution.ID        `json:"execution_id"`
+	Status      execution.Status    `json:"status"` // after the event
+	Type        execution.EventType `json:"type"`   // snapshot: none happened, so it stands
+	At          time.Time           `json:"occurred_at"`
+	Queue       *execution.Queue    `json:"queue,omitempty"`
+	Pod         *execution.Pod      `json:"pod,omitempty"`
+	Outcome     *execution.Outcome  `json:"outcome,omitempty"`
+	Usage       *execution.Usage    `json:"usage,omitempty"`
+}
+
+// OutputFrame is the data of a frame of the event "output": one of text and
+// bytes.
+type OutputFrame struct {
+	Stream   execution.Stream `json:"stream"`
+	Position int64            `json:"position"` // of the first byte, in its stream
+	Text     *string          `json:"text,omitempty"`
+	Bytes    []byte           `json:"data_base64,omitempty"` // what is not UTF-8, perhaps for a character that is cut in two
+}
+
+// startFeed begins the response with how x stands.
+func (s *Server) startFeed(c *gin.Context, x execution.Execution, at execution.Position) *feed {
+	c.Header("Content-Type", "text/event-stream")
+	c.Header("X-Accel-Buffering", "no")
+	c.Status(http.StatusOK)
+	ctl := http.NewResponseController(c.Writer)
+	_ = ctl.SetReadDeadline(time.Time{}) // one for the request would end its context
+	f := &feed{
+		ctx: c.Request.Context(), id: x.ID, w: paced{c.Writer, ctl}, at: at,
+		view: s.viewNow, frames: s.metrics.frames, beat: time.NewTimer(heartbeat),
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	f.write("retry: 2000\n\n")
+	present := StatusFrame{ExecutionID: x.ID, Status: x.Status, Type: "snapshot", At: now, Outcome: x.Outcome}
+	if !x.Status.Terminal() {
+		present.Queue = x.Queue
+	}
+	f.control("status", present)
+	f.control("connected", gin.H{"connection_id": correlation(c), "server_time": now})
+	return f
+}
+
+// done gives the connection back as it was.
+func (f *feed) done() {
+	f.beat.Stop()
+	_ = f.w.ctl.SetWriteDeadline(time.Time{})
+}
+
+// send writes those of updates that the browser does not have.
+func (f *feed) send(updates ...execution.Update) {
+	for _, u := range updates {
+		switch {
+		case f.over || !f.at.Advance(u):
+		case u.Last():
+			f.end()
+		case u.Chunk != nil:
+			f.frame(f.at.String(), "output", outputFrame(*u.Chunk))
+		case u.Event != nil:
+			e := u.Event
+			f.status = statusAfter(f.status, *e)
+			f.frame(f.at.String(), "status", StatusFrame{
+				ExecutionID: f.id, Status: f.status, Type: e.Type, At: e.At,
+				Queue: e.Queue, Pod: e.Pod, Outcome: e.Outcome, Usage: e.Usage,
+			})
+		}
+	}
+}
+
+// end sends the result, which is stored, and is the last of the feed.
+func (f *feed) end() {
+	v, err := f.view(f.ctx, f.id)
+	if err == nil {
+		f.frame(theEnd, "result_stored", v)
+	}
+	f.over, f.err = true, err
+}
+
+func outputFrame(c execution.Chunk) OutputFrame {
+	if utf8.Valid(c.Bytes) {
+		return OutputFrame{Stream: c.Stream, Position: c.Position, Text: new(string(c.Bytes))}
+	}
+	return OutputFrame{Stream: c.Stream, Position: c.Position, Bytes: c.Bytes}
+}
+
+// floor is the least that is true after an event that is no ending.
+var floor = map[execution.EventType]execution.Status{
+	execution.ExecutionScheduled: execution.Scheduled,
+	execution.PodCreated:         execution.Scheduled,
+	execution.PodScheduled:       execution.Scheduled,
+	execution.PodRunning:         execution.Running,
+}
+
+// statusAfter is the status of an execution after e, which was was.
+func statusAfter(was execution.Status, e execution.Event) execution.Status {
+	next := floor[e.Type]
+	if e.Outcome != nil {
+		next = e.Outcome.Status
+	}
+	if next != "" && was.CanBecome(next) {
+		return next
+	}
+	return was
+}
+
+// control sends a frame without an id: a browser that comes back does not
+// count it.
+func (f *feed) control(event string, data any) { f.frame("", event, data) }
+
+func (f *feed) frame(id, event string, data any) {
+	b, err := json.Marshal(data)
+	if err != nil {
+		f.over, f.err = true, err
+		return
+	}
+	if id != "" {
+		id = "id: " + id + "\n"
+	}
+	f.write(fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, event, b))
+	f.frames.WithLabelValues(event).Inc()
+}
+
+// write sends text at once.
+func (f *feed) write(text string) {
+	if f.lost {
+		return
+	}
+	if _, err := f.w.Write([]byte(text)); err != nil {
+		f.lost = true
+	} else if err := f.w.ctl.Flush(); err != nil {
+		f.lost = true
+	}
+	f.over = f.over || f.lost
+	f.beat.Reset(heartbeat)
+}

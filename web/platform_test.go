@@ -1,0 +1,178 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// keysOf returns the paths to all block keys of a YAML document that is
+// indented by two, such as "paths /healthz get".
+func keysOf(doc string) (keys []string) {
+	key := regexp.MustCompile(`^((?:  )*)([A-Za-z_/{}0-9.-]+):( |$)`)
+	var at []string
+	for line := range strings.Lines(doc) {
+		if m := key.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
+			depth := len(m[1]) / 2
+			at = append(at[:min(depth, len(at))], m[2])
+			keys = append(keys, strings.Join(at, " "))
+		}
+	}
+	return keys
+}
+
+func TestDocumentHasEachRoute(t *testing.T) {
+	s, _, _ := serve(nil)
+	s.Handler()
+	var routes, documented []string
+	for _, r := range s.routes.Routes() {
+		path := regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}")
+		routes = append(routes, path+" "+strings.ToLower(r.Method))
+	}
+	for _, k := range keysOf(string(document)) {
+		if parts := strings.Fields(k); len(parts) == 3 && parts[0] == "paths" && parts[2] != "parameters" {
+			documented = append(documented, parts[1]+" "+parts[2])
+		}
+	}
+	slices.Sort(routes)
+	slices.Sort(documented)
+	if diff := cmp.Diff(documented, routes); diff != "" {
+		t.Error(diff)
+	}
+	if w := ask(s, "GET", "/openapi.yaml", ""); w.Header().Get("Content-Type") != "application/yaml" || !strings.HasPrefix(w.Body.String(), "openapi: 3.1") {
+		t.Errorf("%v", w.Header())
+	}
+}
+
+func TestDocumentHasEachField(t *testing.T) {
+	for schema, v := range map[string]any{
+		"Execution": View{}, "Result": ViewResult{Stdout: new(""), Stderr: new("")}, "Limits": View{}.Limits,
+		"Submission":    Submission{Version: "x", Args: []string{""}, Stdin: "x", Env: map[string]string{"": ""}, Files: []SubmittedFile{{}}, Limits: SubmittedLimits{DiskBytes: new(int64)}, Priority: "x", Pool: "x", Labels: map[string]string{"": ""}},
+		"SubmittedFile": SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{Detail: "x", Errors: []execution.FieldError{{}}},
+	} {
+		var documented, sent []string
+		for _, k := range keysOf(string(document)) {
+			if name, ok := strings.CutPrefix(k, "components schemas "+schema+" properties "); ok && !strings.Contains(name, " ") {
+				documented = append(documented, name)
+			}
+		}
+		var fields map[string]any
+		b, _ := json.Marshal(v)
+		_ = json.Unmarshal(b, &fields)
+		for name := range fields {
+			sent = append(sent, name)
+		}
+		slices.Sort(documented)
+		slices.Sort(sent)
+		if diff := cmp.Diff(documented, sent); diff != "" {
+			t.Errorf("%s: %s", schema, diff)
+		}
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	up := func(context.Context) error { return nil }
+	down := func(context.Context) error { return errSecret }
+	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	tests := []struct {
+		name   string
+		checks []Check
+		status int
+		want   string
+		took   time.Duration
+	}{
+		{"all is well", []Check{{"mongodb", up}, {"kafka", up}}, 200, `"checks":[{"name":"mongodb","state":"up"},{"name":"kafka","state":"up"}]`, 0},
+		{"one is down", []Check{{"mongodb", up}, {"kafka", down}}, 503, `"checks":[{"name":"mongodb","state":"up"},{"name":"kafka","state":"down"}]`, 0},
+		{"two hang", []Check{{"mongodb", hangs}, {"kafka", hangs}}, 503, `"detail":"down: mongodb, kafka"`, 2 * time.Second},
+		{"needs nothing", nil, 200, `"ready":true`, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _, _ := serve(nil)
+				s.Checks = tt.checks
+				start := time.Now()
+				w := ask(s, "GET", "/readyz", "")
+				if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) || strings.Contains(w.Body.String(), "hunter2") || time.Since(start) != tt.took {
+					t.Errorf("%d %s after %s", w.Code, w.Body, time.Since(start))
+				}
+				if w.Code == 503 && (w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("Retry-After") == "") {
+					t.Errorf("%v", w.Header())
+				}
+			})
+		})
+	}
+	closing := make(chan struct{})
+	close(closing)
+	s, _, _ := serve(nil)
+	s.Closing = closing
+	if w := ask(s, "GET", "/readyz", ""); w.Code != 503 {
+		t.Errorf("while shutting down: %d", w.Code)
+	}
+}
+
+func TestWhatIsPublic(t *testing.T) {
+	s, _, _ := serve(nil)
+	s.About = About{Version: "1", TemporalUIURL: "http://t", TemporalNamespace: "n"}
+	for path, want := range map[string]string{
+		"/api/v1/languages": `{"items":[{"id":"python","name":"Python","aliases":["py"],"versions":["3.11"],"default_version":"3.11","file_extension":"","example":""}]}`,
+		"/api/v1/about":     `{"version":"1","temporal_ui_url":"http://t","temporal_namespace":"n"}`,
+		"/api/v1/limits":    `"timeout_seconds":{"min":1,"max":300,"default":30}`,
+		"/healthz":          `{"alive":true}`,
+	} {
+		w := ask(s, "GET", path, "", "User", "nobody")
+		if w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+		if got := w.Header().Get("Cache-Control"); path != "/healthz" && got != "public, max-age=300" {
+			t.Errorf("%s: Cache-Control %q", path, got)
+		}
+	}
+}
+
+func TestPage(t *testing.T) {
+	s, _, _ := serve(nil)
+	for path, media := range map[string]string{"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css"} {
+		w := ask(s, "GET", path, "")
+		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), media) || w.Body.Len() == 0 {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
+		}
+		if w := ask(s, "GET", path, "", "If-None-Match", w.Header().Get("ETag")); w.Code != 304 || w.Body.Len() > 0 {
+			t.Errorf("%s: %d when it is known", path, w.Code)
+		}
+	}
+	inline := regexp.MustCompile(`<script[^>]*>[^<]|<style|\sstyle=|\son[a-z]+=`)
+	if page := ask(s, "GET", "/", "").Body.String(); inline.MatchString(page) {
+		t.Errorf("the policy forbids what is inline: %s", inline.FindString(page))
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	s, m, _ := serve(nil)
+	m.add(output(1), stored(9))
+	ask(s, "GET", executions+"/x1", "")
+	ask(s, "BREW", executions+"/x1", "")
+	ask(s, "GET", streamOf, "")
+	got := ask(s, "GET", "/metrics", "").Body.String()
+	for _, want := range []string{
+		`codesaga_http_requests_total{method="GET",route="/api/v1/executions/:id",status="200"} 1`,
+		`codesaga_http_requests_total{method="other",route="none",status="405"} 1`,
+		`codesaga_http_request_duration_seconds_count{method="GET",route="/api/v1/executions/:id"} 1`,
+		`codesaga_streams_open 0`,
+		`codesaga_stream_frames_total{event="output"} 1`,
+		`codesaga_streams_ended_total{why="result"} 1`,
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+const (
+	theEnd    = "end"            // the id of a stream's last frame
+	heartbeat = 15 * time.Second // how long a stream may be silent
+	patience  = time.Minute      // between a result that is stored and its event; after it the stream does without
+)
+
+// stream sends what becomes of one execution, until its result is stored: each
+// update once and in order. The live feed makes it fast, the store makes it
+// complete.
+func (s *Server) stream(c *gin.Context) error {
+	x, err := s.mine(c)
+	if err != nil {
+		return err
+	}
+	last := cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("last_event_id"))
+	if last == theEnd {
+		c.Status(http.StatusNoContent) // tells an EventSource to stay away
+		return nil
+	}
+	if s.closing() {
+		return execution.Errorf(execution.Unavailable, "no new streams while shutting down")
+	}
+	leave, err := s.seats.take(x.UserID, s.MaxStreams)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	live, stop := s.Live.Subscribe(x.ID) // before the store is read, so that nothing falls between
+	defer stop()
+	at, resumed := execution.ParsePosition(last)
+	missed, more, err := s.History.Since(c.Request.Context(), x.ID, at)
+	if err != nil {
+		return err
+	}
+	f := s.startFeed(c, x, at)
+	s.metrics.streams.Inc()
+	defer s.metrics.streams.Dec()
+	defer f.done()
+	f.status = execution.Queued // as it was at the beginning
+	if resumed {
+		f.status = x.Status // as far as is known
+	}
+	f.send(missed...)
+	why, err := s.follow(f, live, more)
+	if err != nil {
+		s.Log.Error("stream failed", "execution", x.ID, "correlation_id", correlation(c), "err", err)
+		f.control("error", problemOf(c, err))
+	}
+	s.metrics.ended.WithLabelValues(why).Inc()
+	return nil
+}
+
+// follow sends what comes until the end, and says why it ended. Output is sent
+// as it comes, if it follows what was sent. Everything else that is live is a
+// wake-up: an earlier event may have passed before we subscribed, and only the
+// store, which has the events of one execution in order, can tell that none is
+// missing. If more, there is some in the store already.
+func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why string, err error) {
+	want, look := f.at, newLook(heartbeat)
+	defer look.timer.Stop()
+	if more {
+		look.soon()
+	}
+	for !f.over {
+		select {
+		case <-f.ctx.Done():
+			return "left", nil
+		case <-s.Closing: // the browser comes back, to another process
+			f.control("shutdown", gin.H{"grace_seconds": 0, "reconnect_after": 2})
+			return "shutdown", nil
+		case u, ok := <-live:
+			switch {
+			case !ok: // too slow; the browser comes back with its Last-Event-ID
+				return "cut", nil
+			case u.Follows(f.at):
+				f.send(u)
+			default:
+				want = furthest(want, u.At)
+				look.soon()
+			}
+		case <-f.beat.C:
+			f.write(": still here\n\n")
+		case <-look.timer.C:
+			if err := s.catchUp(f, look.pause >= time.Second); err != nil && f.ctx.Err() == nil {
+				return "error", err
+			}
+			if f.at.Reached(want) {
+				look.calm()
+			}
+			look.later()
+		}
+	}
+	switch {
+	case f.lost || f.ctx.Err() != nil:
+		return "left", nil
+	case f.err != nil:
+		return "error", f.err
+	default:
+		return "result", nil
+	}
+}
+
+// furthest is how far who has a and b is.
+func furthest(a, b execution.Position) execution.Position {
+	return execution.Position{Event: max(a.Event, b.Event), Output: max(a.Output, b.Output)}
+}
+
+// catchUp sends all that the store has and the browser has not. If, in a calm
+// moment, that is nothing although the result has long been stored, then the
+// event that says so is gone, or the browser's position is beyond it: it gets
+// the result without.
+func (s *Server) catchUp(f *feed, calm bool) error {
+	before := f.at
+	for more := true; more && !f.over; {
+		var missed []execution.Update
+		var err error
+		if missed, more, err = s.History.Since(f.ctx, f.id, f.at); err != nil {
+			return err
+		}
+		f.send(missed...)
+		more = more && len(missed) > 0
+	}
+	if !calm || f.over || f.at != before {
+		return nil
+	}
+	x, err := s.Executions.Get(f.ctx, f.id)
+	if err == nil && !x.StoredAt.IsZero() && time.Since(x.StoredAt) > patience {
+		f.end()
+	}
+	return err
+}
+
+// seats counts the open streams of each user.
+type seats struct {
+	mu    sync.Mutex
+	taken map[string]int
+}
+
+// take takes one for user, who may have most of them, if that is not 0; leave
+// gives it back.
+func (s *seats) take(user string, most int) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if most > 0 && s.taken[user] >= most {
+		return nil, newProblem(http.StatusTooManyRequests, "too_many_streams", "close one of your streams first")
+	}
+	if s.taken == nil {
+		s.taken = map[string]int{}
+	}
+	s.taken[user]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.taken[user]--; s.taken[user] == 0 {
+			delete(s.taken, user)
+		}
+	}, nil
+}
+
+// viewNow is what GET answers.
+func (s *Server) viewNow(ctx context.Context, id execution.ID) (View, error) {
+	x, err := s.Executions.Get(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	return s.view(ctx, x)
+}
