@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -25,7 +26,7 @@ func TestCommitsAreContiguous(t *testing.T) {
 			committed[ms[0].Partition] = ms[0].Offset
 			return nil
 		}, func(int, int64) {})
-		done, next := map[[2]int64]bool{}, map[int]int64{}
+		done, next, fetched := map[[2]int64]bool{}, map[int]int64{}, map[int]int64{0: -1, 1: -1, 2: -1}
 		var open []kafka.Message
 		for range 300 {
 			part := random.IntN(3)
@@ -44,6 +45,7 @@ func TestCommitsAreContiguous(t *testing.T) {
 					t.Fatal(err)
 				}
 				open = append(open, m)
+				fetched[part] = m.Offset
 			case len(open) > 0:
 				i := random.IntN(len(open))
 				m := open[i]
@@ -60,6 +62,14 @@ func TestCommitsAreContiguous(t *testing.T) {
 					}
 				}
 			}
+		}
+		for _, m := range open {
+			if err := p.with(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !maps.Equal(committed, fetched) || !p.room.TryAcquire(backlog) {
+			t.Fatalf("seed %d: all is done; committed %v of %v", seed, committed, fetched)
 		}
 	}
 }

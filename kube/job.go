@@ -1,8 +1,6 @@
 package kube
 
 import (
-	"encoding/json"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -15,7 +13,7 @@ const jobKey = "job"
 
 // configMapFor is what brings the job of t to its pod, and to no other.
 func configMapFor(t execution.Task) (*corev1.ConfigMap, error) {
-	job, err := encodeJob(jobFor(t))
+	job, err := runner.EncodeJob(jobFor(t))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +56,3 @@ func jobFor(t execution.Task) runner.Job {
 	job.Files = append(job.Files, runner.File{Path: p.FileName, Content: []byte(in.Script)})
 	return job
 }
-
-// encodeJob is for runner.EncodeJob, until there is one: JSON has bytes in
-// base64, and so 900 KiB of input are too much for a ConfigMap.
-func encodeJob(j runner.Job) ([]byte, error) { return json.Marshal(j) }

@@ -28,7 +28,7 @@ type view struct {
 //
 // Who has a pod deleted says how its run ended: that what we stopped has failed
 // is no news. So of such a pod the story is not how the script ended, but what
-// it took until then: that is in pod_terminated.
+// it took until then, as far as that is known: that is in pod_terminated.
 func (v *view) story() []execution.Event {
 	events := []execution.Event{v.event(execution.PodCreated, createdAt(v.pod))}
 	if v.pod.Spec.NodeName != "" {
@@ -41,19 +41,19 @@ func (v *view) story() []execution.Event {
 		e.Pod.Node, e.Pod.ContainerID = v.pod.Spec.NodeName, containerID(v.pod)
 		events = append(events, e)
 	}
-	t := terminated(v.pod)
+	ran := ran(v.pod) || v.started != nil
 	switch {
 	case v.outcome != nil:
 		e := execution.NewEnding(idOf(v.pod), "", execution.SourceKube, *v.outcome, v.endedAt())
 		e.UserID, e.CorrelationID, e.Pod = v.pod.Annotations[annotationUser], v.pod.Annotations[annotationCorrelation], v.ended()
 		e.Usage, e.Output = usage(v.pod, v.end), v.printed()
 		events = append(events, e)
-		if t != nil { // without usage: it is no news to a saga
+		if ran && terminated(v.pod) != nil { // without usage: it is no news to a saga
 			e := v.event(execution.PodTerminated, v.endedAt())
 			e.Pod = v.ended()
 			events = append(events, e)
 		}
-	case v.settled && (v.end != nil || t != nil):
+	case v.settled && ran:
 		e := v.event(execution.PodTerminated, v.endedAt())
 		e.Pod, e.Usage, e.Output = v.ended(), usage(v.pod, v.end), v.printed()
 		events = append(events, e)
@@ -96,6 +96,8 @@ func (v *view) endedAt() time.Time {
 		return v.stuckAt
 	case t != nil && t.FinishedAt.Unix() > 0:
 		return t.FinishedAt.Time
+	case !v.goneAt.IsZero():
+		return v.goneAt
 	}
 	at := scheduledAt(v.pod)
 	for _, c := range v.pod.Status.Conditions {

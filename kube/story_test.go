@@ -39,8 +39,11 @@ func TestStoryOfSuccess(t *testing.T) {
 		if r, ok := s.last().Report(); ok {
 			t.Errorf("after an ending, the end of the pod is no news to a saga: %+v", r)
 		}
-		s.do(execution.Delete)
+		s.do(execution.Create)
 		s.tells("pod_created", "pod_scheduled", "pod_running", "execution_completed", "pod_terminated") // how it stands
+		s.do(execution.Delete)
+		s.do(execution.Delete)
+		s.tells()
 		s.gone()
 		s.tells("pod_deleted")
 		s.nothingLeft()
@@ -58,7 +61,6 @@ func TestStoryOfCancel(t *testing.T) {
 		s.print(started(), printed(1, 0, "a"))
 		s.tells("pod_created", "pod_scheduled", "pod_running", "1:a")
 		s.do(execution.Delete)
-		s.tells("pod_created", "pod_scheduled", "pod_running")
 		s.print(printed(2, 1, "bye"), ended(runner.End{ExitCode: 143, Signal: "SIGTERM", Stopped: true, CPUSeconds: 2, Frames: 2}))
 		s.tells("2:bye", "pod_terminated")
 		if e := s.last(); e.Outcome != nil || e.Usage.CPUSeconds != 2 || e.Output.Chunks != 2 {
@@ -84,6 +86,18 @@ func TestPodIsGoneWhenItsLogIsRead(t *testing.T) {
 		s.bus.all = nil
 		s.print(printed(1, 0, "late"), ended(runner.End{Stopped: true, ExitCode: 143}))
 		s.tells("1:late", "pod_terminated", "pod_deleted")
+	})
+}
+
+// A kubelet that finds no container says that one terminated.
+func TestPodThatIsDeletedWhileItStartsIsJustGone(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(waiting("ContainerCreating", ""))
+		s.do(execution.Delete)
+		s.node(exited(137, statusUnknown))
+		s.gone()
+		s.tells("pod_created", "pod_scheduled", "pod_deleted")
 	})
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
+// statusUnknown is said of a container that the kubelet cannot find any more.
+const statusUnknown = "ContainerStatusUnknown"
+
 var (
 	// Reasons for which a container waits for its image
 	// (kubelet, images/types.go).
@@ -53,10 +56,12 @@ func waits(pod *corev1.Pod) corev1.ContainerStateWaiting {
 	return corev1.ContainerStateWaiting{}
 }
 
-// ran reports whether the script's container has started, be it long ago.
+// ran reports whether the script's container has started, be it long ago. Of
+// one that it cannot find the kubelet says that it terminated: so of one that
+// never was, too.
 func ran(pod *corev1.Pod) bool {
 	s := state(pod)
-	return s.Running != nil || s.Terminated != nil
+	return s.Running != nil || s.Terminated != nil && s.Terminated.Reason != statusUnknown
 }
 
 // over reports whether nothing runs in pod any more, or soon will not.

@@ -81,7 +81,7 @@ func untold(t corev1.ContainerStateTerminated) *execution.Outcome {
 		o := outcome(execution.Failed, "resource_limit", nil)
 		o.Limit, o.ExitCode = "memory", new(int32(137))
 		return &o
-	case "ContainerStatusUnknown":
+	case statusUnknown:
 		return broken("node_lost", join(t.Reason, t.Message))
 	case "StartError", "ContainerCannotRun":
 		return broken("internal", join(t.Reason, t.Message))

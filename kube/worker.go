@@ -113,12 +113,15 @@ func (w *Worker) create(ctx context.Context, t execution.Task) error {
 	return nil
 }
 
-// delete removes all of an execution, for good. What becomes of the pod until
-// it is gone, its keeper tells.
+// delete removes all of an execution, for good. The answer is that it is gone:
+// its keeper says so in its time, and has not said it while there is one.
 func (w *Worker) delete(ctx context.Context, t execution.Task) error {
 	w.deleted.add(t.ExecutionID)
 	if err := w.remove(ctx, t.ExecutionID); err != nil {
 		return kinded(err)
+	}
+	if w.keeper(t.ExecutionID) != nil {
+		return nil
 	}
 	return w.answer(ctx, t)
 }

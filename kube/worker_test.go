@@ -61,7 +61,7 @@ func TestOfAPodThatIsThereALateTaskIsAnsweredAllTheSame(t *testing.T) {
 }
 
 // A pod that somebody else took away is gone, and its script runs no second time.
-func TestPodOfAnotherKindOfEnd(t *testing.T) {
+func TestPodThatSomebodyElseTookAwayIsGone(t *testing.T) {
 	play(t, func(s *stage) {
 		s.do(execution.Create)
 		s.node(running)
@@ -69,7 +69,7 @@ func TestPodOfAnotherKindOfEnd(t *testing.T) {
 		s.tells("pod_created", "pod_scheduled", "pod_running")
 		s.gone()
 		s.cut(apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "execution-x1"))
-		s.tells("pod_deleted")
+		s.tells("pod_terminated", "pod_deleted")
 		s.do(execution.Create)
 		s.tells("pod_deleted")
 	})

@@ -51,7 +51,7 @@ type End struct {
 	// largest process.
 	PeakMemoryBytes int64 `json:"peak_memory_bytes"`
 
-	Frames          int64 `json:"frames"`       // before this one
+	Frames          int64 `json:"frames"`       // of output
 	StdoutBytes     int64 `json:"stdout_bytes"` // written in full, both steps together
 	StderrBytes     int64 `json:"stderr_bytes"`
 	StdoutTruncated bool  `json:"stdout_truncated,omitempty"` // less than that is in frames

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// feed numbers the frames of a job and writes them, one after the other. When
+// feed numbers the output of a job and writes its frames, one after the other. When
 // the other side does not read, the writers wait, and so does the script.
 type feed struct {
 	w io.Writer
 
 	mu     sync.Mutex
-	number int64 // of the last frame
+	number int64 // of the last frame of output
 	line   []byte
 	err    error         // the first: nothing is written after it
 	failed chan struct{} // closed then
@@ -28,8 +28,12 @@ func (f *feed) send(kind Kind, position int64, payload []byte) {
 	if f.err != nil {
 		return
 	}
-	f.number++
-	f.line = Frame{Kind: kind, Number: f.number, Position: position, Bytes: payload}.append(f.line[:0])
+	frame := Frame{Kind: kind, Position: position, Bytes: payload}
+	if frame.output() {
+		f.number++
+		frame.Number = f.number
+	}
+	f.line = frame.append(f.line[:0])
 	if _, f.err = f.w.Write(f.line); f.err != nil {
 		close(f.failed)
 	}

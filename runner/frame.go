@@ -40,7 +40,7 @@ var ErrFrame = errors.New("not a frame")
 // There is one spelling of each frame: no signs, no leading zeroes.
 type Frame struct {
 	Kind     Kind
-	Number   int64 // 1, 2, 3, … over all frames of a job
+	Number   int64 // 1, 2, 3, … over all frames of output; 0 for Start and Final
 	Position int64 // of the first byte in its stream; 0 for Start and Final
 	Bytes    []byte
 }
@@ -141,12 +141,15 @@ func parse(line []byte) (Frame, error) {
 func (f Frame) valid() bool {
 	switch f.Kind {
 	case Start, Final:
-		return f.Number > 0 && f.Position == 0
+		return f.Number == 0 && f.Position == 0
 	case Stdout, Stderr:
 		return f.Number > 0 && f.Position >= 0
 	}
 	return false
 }
+
+// output reports whether f is something that was printed.
+func (f Frame) output() bool { return f.Kind == Stdout || f.Kind == Stderr }
 
 func unescape(text []byte) ([]byte, error) {
 	out := make([]byte, 0, len(text))

@@ -12,22 +12,22 @@ import (
 )
 
 // Job is all that the runner has to know of one execution: what to write, what
-// to start, and how far it may go. The kube worker writes it as JSON, the
+// to start, and how far it may go. The kube worker writes it with EncodeJob, the
 // runner reads it from the file that it is given.
 type Job struct {
-	Files   []File            `json:"files,omitempty"`   // written below /work before anything starts
+	Files   []File            `json:"-"`                 // written below /work before anything starts
 	Compile []string          `json:"compile,omitempty"` // argv of the compile step; empty: there is none
 	Run     []string          `json:"run"`               // argv of the script; argv[0] is sought in PATH
 	Env     map[string]string `json:"env,omitempty"`     // of both steps, over PATH, HOME, LANG and TMPDIR
-	Stdin   []byte            `json:"stdin,omitempty"`   // of the script, in base64; the compile step has none
+	Stdin   []byte            `json:"-"`                 // of the script; the compile step has none
 	Limits  Limits            `json:"limits"`
 }
 
 // File is one file of a job. Path is relative to /work, with slashes, in its
 // shortest form and without "..". Its folders are made.
 type File struct {
-	Path    string `json:"path"`
-	Content []byte `json:"content"` // in base64
+	Path    string
+	Content []byte
 }
 
 // Limits say how far a job may go. What is 0 is not limited, unless said
@@ -54,14 +54,67 @@ type Limits struct {
 
 const outputCeiling = 1 << 30 // bytes, when a job says nothing
 
+// jobHead is the first line of an encoded job, in JSON. The bytes that it counts
+// follow as they are, stdin first: in base64 they would not fit the ConfigMap
+// that a job travels in.
+type jobHead struct {
+	Job
+	StdinBytes int        `json:"stdin_bytes,omitempty"`
+	FileHeads  []fileHead `json:"files,omitempty"`
+}
+
+type fileHead struct {
+	Path  string `json:"path"`
+	Bytes int    `json:"bytes"`
+}
+
+// EncodeJob returns j as a runner reads it: little more than the bytes of its
+// files and its stdin.
+func EncodeJob(j Job) ([]byte, error) {
+	head, body := jobHead{Job: j, StdinBytes: len(j.Stdin)}, bytes.Clone(j.Stdin)
+	for _, f := range j.Files {
+		head.FileHeads = append(head.FileHeads, fileHead{f.Path, len(f.Content)})
+		body = append(body, f.Content...)
+	}
+	line, err := json.Marshal(head)
+	if err != nil {
+		return nil, fmt.Errorf("encode job: %w", err)
+	}
+	return append(append(line, '\n'), body...), nil
+}
+
 // readJob reads a job and refuses what this runner would not do: a field that
 // it does not know may be a limit of a newer kube worker.
 func readJob(r io.Reader) (Job, error) {
-	var job Job
-	d := json.NewDecoder(r)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&job); err != nil {
+	text, err := io.ReadAll(r)
+	if err != nil {
 		return Job{}, fmt.Errorf("read job: %w", err)
+	}
+	line, body, _ := bytes.Cut(text, []byte("\n"))
+	var head jobHead
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&head); err != nil {
+		return Job{}, fmt.Errorf("read job: %w", err)
+	}
+	job := head.Job
+	take := func(n int) (b []byte) {
+		if n < 0 || n > len(body) {
+			err = fmt.Errorf("read job: %d bytes in place of %d", len(body), n)
+			return nil
+		}
+		b, body = body[:n:n], body[n:]
+		return b
+	}
+	job.Stdin = take(head.StdinBytes)
+	for _, f := range head.FileHeads {
+		job.Files = append(job.Files, File{f.Path, take(f.Bytes)})
+	}
+	if err == nil && len(body) > 0 {
+		err = fmt.Errorf("read job: %d bytes too many", len(body))
+	}
+	if err != nil {
+		return Job{}, err
 	}
 	if job.Limits.OutputCeilingBytes == 0 {
 		job.Limits.OutputCeilingBytes = outputCeiling

@@ -126,6 +126,9 @@ func TestJobsThatAreRefused(t *testing.T) {
 		"none, compile":  `{"compile":["x"],"run":["x"],"limits":{"wall_time_seconds":1}}`,
 		"negative":       `{"run":["x"],"limits":{"wall_time_seconds":1,"output_bytes":-1}}`,
 		"env":            `{"run":["x"],"env":{"A=B":""},"limits":{"wall_time_seconds":1}}`,
+		"too short":      `{"run":["x"],"stdin_bytes":9,"limits":{"wall_time_seconds":1}}` + "\n12345678",
+		"too long":       `{"run":["x"],"files":[{"path":"x","bytes":1}],"limits":{"wall_time_seconds":1}}` + "\n12",
+		"a negative":     `{"run":["x"],"stdin_bytes":-1,"limits":{"wall_time_seconds":1}}`,
 		"path":           `{"run":["x"],"files":[{"path":"../x"}],"limits":{"wall_time_seconds":1}}`,
 	} {
 		var out bytes.Buffer
@@ -139,6 +142,27 @@ func TestJobsThatAreRefused(t *testing.T) {
 	job, err := readJob(strings.NewReader(`{"run":["x"],"limits":{"wall_time_seconds":1}}`))
 	if err != nil || job.Limits.OutputCeilingBytes != 1<<30 {
 		t.Errorf("%v, %+v", err, job)
+	}
+}
+
+// A job travels in a ConfigMap, which takes 1 MiB: its bytes go as they are.
+func TestEncodedJobIsHardlyLargerThanItsBytes(t *testing.T) {
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	want := Job{
+		Files: []File{{"a/x", bytes.Repeat(all, 2000)}, {"empty", []byte{}}, {"y", []byte("\n")}},
+		Run:   []string{"x", "a\nb"}, Env: map[string]string{"A": "b"}, Stdin: all,
+		Limits: Limits{WallSeconds: 1, OutputCeilingBytes: 1},
+	}
+	text, err := EncodeJob(want)
+	if err != nil || len(text) > 256*2001+500 {
+		t.Fatalf("%d bytes, %v", len(text), err)
+	}
+	got, err := readJob(bytes.NewReader(text))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestShieldIgnoresWhatGoDoesNotHandle(t *testing.T) {
 // the machine, so the runner puts its PID there in place of the argument.
 func TestScriptCannotReachTheFrames(t *testing.T) {
 	p := play(t, self("reach", "PID"), first).ended(End{ExitCode: 7}).printed(Stdout, []byte("reached 0\n"))
-	if p.end.Frames != 2 {
+	if p.end.Frames != 1 {
 		t.Errorf("%d frames", p.end.Frames)
 	}
 }

@@ -167,6 +167,11 @@ func TestLedgerUnderContention(t *testing.T) {
 				running, ended = running+1, ended+1
 				most = max(most, running)
 				mu.Unlock()
+				for range 3 {
+					if a, err := ledger.Admit(ctx, c); err != nil || !a.Granted {
+						t.Errorf("%s holds, and then: %+v, %v", c.ID, a, err)
+					}
+				}
 				mu.Lock()
 				running--
 				mu.Unlock()

@@ -80,14 +80,15 @@ func TestStreamSendsEachUpdateOnce(t *testing.T) {
 		live   []execution.Update
 		late   []execution.Update // reach the store a little later
 		want   string
+		within time.Duration
 	}{
-		{"output as it comes", nil, []execution.Update{output(1), output(2)}, []execution.Update{stored(9)}, "0.1 0.2 end"},
-		{"repeated", []execution.Update{status(4), output(1)}, []execution.Update{output(1), status(4), output(2)}, []execution.Update{stored(9)}, "4.0 4.1 4.2 end"},
-		{"output passed unheard", nil, []execution.Update{output(2)}, []execution.Update{output(1), output(2), stored(9)}, "0.1 0.2 end"},
-		{"an event passed unheard", nil, []execution.Update{status(7)}, []execution.Update{status(4), status(7), stored(9)}, "4.0 7.0 end"},
-		{"the end overtakes output", nil, []execution.Update{stored(9), output(1)}, []execution.Update{output(1), output(2), stored(9)}, "0.1 0.2 end"},
-		{"nothing is live", nil, nil, []execution.Update{status(4), output(1), stored(9)}, "4.0 4.1 end"},
-		{"ended long ago", []execution.Update{status(4), output(1), stored(9)}, nil, nil, "4.0 4.1 end"},
+		{"output as it comes", nil, []execution.Update{output(1), output(2)}, []execution.Update{stored(9)}, "0.1 0.2 end", time.Second},
+		{"repeated", []execution.Update{status(4), output(1)}, []execution.Update{output(1), status(4), output(2)}, []execution.Update{stored(9)}, "4.0 4.1 4.2 end", 200 * time.Millisecond},
+		{"output passed unheard", nil, []execution.Update{output(2)}, []execution.Update{output(1), output(2), stored(9)}, "0.1 0.2 end", 200 * time.Millisecond},
+		{"an event passed unheard", nil, []execution.Update{status(7)}, []execution.Update{status(4), status(7), stored(9)}, "4.0 7.0 end", 200 * time.Millisecond},
+		{"the end overtakes output", nil, []execution.Update{stored(9), output(1)}, []execution.Update{output(1), output(2), stored(9)}, "0.1 0.2 end", 200 * time.Millisecond},
+		{"nothing is live", nil, nil, []execution.Update{status(4), output(1), stored(9)}, "4.0 4.1 end", time.Second},
+		{"ended long ago", []execution.Update{status(4), output(1), stored(9)}, nil, nil, "4.0 4.1 end", 0},
 	}
 	for _, tt := range tests {
 		for _, batch := range []int{0, 1} { // all at once, or: there is more
@@ -101,8 +102,10 @@ func TestStreamSendsEachUpdateOnce(t *testing.T) {
 						live <- u
 					}
 					time.AfterFunc(100*time.Millisecond, func() { m.add(tt.late...) })
-					if w := ask(s, "GET", streamOf, ""); ids(w) != tt.want {
-						t.Errorf("sent %s, want %s", ids(w), tt.want)
+					start := time.Now()
+					w := ask(s, "GET", streamOf, "")
+					if took := time.Since(start); ids(w) != tt.want || took > tt.within {
+						t.Errorf("sent %s, want %s; took %s", ids(w), tt.want, took)
 					}
 				})
 			})

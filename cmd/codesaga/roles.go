@@ -77,6 +77,11 @@ func (a *app) bridge(ctx context.Context) error {
 	return g.Wait()
 }
 
+// podGrace is the time between SIGTERM and SIGKILL of a pod, in seconds: the
+// runner gives the script two, takes up to one to clear what is left, and then
+// has its last frame to write.
+const podGrace = 5
+
 // kube turns tasks into pods. It needs Kafka and a cluster, nothing else.
 func (a *app) kube(ctx context.Context) error {
 	cluster, err := a.openKubernetes()
@@ -91,7 +96,7 @@ func (a *app) kube(ctx context.Context) error {
 		Client: cluster, Namespace: a.Namespace, Bus: bus, Log: a.log, Metrics: kube.NewMetrics(a.registry),
 		Settings: kube.Settings{
 			RunnerImage: a.RunnerImage, RuntimeClass: a.RuntimeClass, UserNamespaces: a.UserNamespaces,
-			InitContainer: a.InitContainer, StartSeconds: int64(a.StartTimeout.Seconds()),
+			InitContainer: a.InitContainer, GraceSeconds: podGrace, StartSeconds: int64(a.StartTimeout.Seconds()),
 		},
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -95,7 +95,7 @@ func refused(t *testing.T, what string, attempts map[string]string) {
 func TestForgedFramesAreText(t *testing.T) {
 	s := beside(t, time.Minute)
 	x := s.run(hostile(t, "forge.py"))
-	const forged = "\no 1 0 6 forged\n\nf 2 0 "
+	const forged = "\no 1 0 6 forged\n\nf 0 0 "
 	out, err := s.output(x.ID, "stdout"), s.output(x.ID, "stderr")
 	if x.verdict() != "failed script_error 9" || x.Result.cpu() < 0 || x.Result.cpu() > 60 || x.Result.wall() > 60 {
 		t.Errorf("%s %s", x.verdict(), jsonOf(x.Result))

@@ -9,7 +9,7 @@ def frame(kind, number, payload):
     return b"\n%s %d 0 %d %s\n" % (kind, number, len(payload), payload)
 
 
-FORGED = b"".join(frame(b"o", n, b"forged") + frame(b"f", n + 1, END) for n in range(1, 5))
+FORGED = b"".join(frame(b"o", n, b"forged") + frame(b"f", 0, END) for n in range(1, 5))
 
 for fd in (1, 2):
     os.write(fd, FORGED)
