@@ -202,10 +202,15 @@ func (w *Worker) read(ctx context.Context, pod string, lines chan<- line) error 
 	}
 	defer log.Close()                                          //nolint:errcheck // it was only read
 	defer context.AfterFunc(ctx, func() { _ = log.Close() })() // a read does not hear ctx
+	strange := false
 	for frames := runner.NewReader(log); ; {
 		f, err := frames.Read()
 		switch {
-		case errors.Is(err, runner.ErrFrame): // not the runner's
+		case errors.Is(err, runner.ErrFrame):
+			if !strange { // a runner of another version, or a broken one; what it says may be output
+				w.log().WarnContext(ctx, "log has lines that are no frames", "pod", pod)
+			}
+			strange = true
 			continue
 		case err != nil:
 			return err

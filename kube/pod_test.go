@@ -100,3 +100,17 @@ func TestJob(t *testing.T) {
 		t.Errorf("the task was changed: %v", got)
 	}
 }
+
+// What may be submitted at most, fits (1 MiB, Kubernetes' limit for the data of
+// a ConfigMap).
+func TestLargestJobFits(t *testing.T) {
+	in := task()
+	in.Input.Stdin = strings.Repeat("\xff", 900<<10-len(in.Input.Script))
+	job, err := configMapFor(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(job.BinaryData[jobKey]); n > 1<<20-64<<10 {
+		t.Errorf("%d bytes", n)
+	}
+}

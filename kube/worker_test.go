@@ -278,10 +278,12 @@ func TestPodThatStartedUnseenIsNotStuck(t *testing.T) {
 		s.do(execution.Create)
 		s.cluster.PrependReactor("get", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
 			o, err := s.cluster.Tracker().Get(a.GetResource(), "scripts", "execution-x1")
-			if err == nil {
-				running(o.(*corev1.Pod))
+			if err != nil {
+				return true, nil, err
 			}
-			return true, o, err
+			pod := o.(*corev1.Pod).DeepCopy()
+			running(pod)
+			return true, pod, nil
 		})
 		time.Sleep(time.Minute)
 		s.print(started())

@@ -21,7 +21,8 @@ type metrics struct {
 	frames   *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer) metrics {
+// newMetrics are known to r if they are to be shown.
+func newMetrics(r prometheus.Registerer, show bool) metrics {
 	m := metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "codesaga_http_requests_total", Help: "Requests that were answered; 499: the client was gone.",
@@ -40,7 +41,9 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Name: "codesaga_stream_frames_total", Help: "Frames that were sent to streams.",
 		}, []string{"event"}),
 	}
-	r.MustRegister(m.requests, m.duration, m.streams, m.ended, m.frames)
+	if show {
+		r.MustRegister(m.requests, m.duration, m.streams, m.ended, m.frames)
+	}
 	return m
 }
 

@@ -86,7 +86,7 @@ func (s *Server) page(c *gin.Context) error {
 		name = "index.html"
 	}
 	content, err := fs.ReadFile(ui.Files, name)
-	if err != nil || c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+	if s.Executions == nil || err != nil || c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
 		return execution.Errorf(execution.NotFound, "no route %s %s", c.Request.Method, c.Request.URL.Path)
 	}
 	sum := sha256.Sum256(content)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/codesaga/codesaga/execution"
 )
@@ -117,6 +119,18 @@ func TestReadiness(t *testing.T) {
 	s.Closing = closing
 	if w := ask(s, "GET", "/readyz", ""); w.Code != 503 {
 		t.Errorf("while shutting down: %d", w.Code)
+	}
+}
+
+func TestServerOfAProcessThatServesNobody(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	for range 2 { // beside another in one process
+		s := &Server{Registry: registry, Log: slog.New(slog.DiscardHandler)}
+		for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 404, "/openapi.yaml": 404, executions: 404} {
+			if w := ask(s, "GET", path, ""); w.Code != want {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
 	}
 }
 

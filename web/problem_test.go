@@ -91,6 +91,20 @@ func TestOthersSeeNothing(t *testing.T) {
 	}
 }
 
+func TestOtherSitesMayNotWrite(t *testing.T) {
+	s, _, g := serve(nil)
+	for _, path := range []string{executions, executions + "/x1/cancel"} {
+		for _, h := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}} {
+			if w := ask(s, "POST", path, small, h[0], h[1]); w.Code != 403 || g.calls != nil {
+				t.Errorf("%s with %v: %d %s", path, h, w.Code, w.Body)
+			}
+		}
+	}
+	if w := ask(s, "POST", executions, small, "Sec-Fetch-Site", "same-origin"); w.Code != 202 {
+		t.Errorf("our own: %d %s", w.Code, w.Body)
+	}
+}
+
 func TestPanicIsAnInternalError(t *testing.T) {
 	s, _, _ := serve(nil)
 	var log bytes.Buffer

@@ -59,6 +59,8 @@ type Live interface {
 }
 
 // Server answers HTTP. Its fields are set before the first call of Handler.
+// One without Executions serves only what is asked of the process: its health
+// and its metrics.
 type Server struct {
 	Executions Executions
 	History    History
@@ -99,7 +101,7 @@ func (s *Server) build() {
 	if len(s.Pools) == 0 {
 		s.Pools = []string{"default"}
 	}
-	s.metrics = newMetrics(s.Registry)
+	s.metrics = newMetrics(s.Registry, s.Executions != nil)
 	r := gin.New()
 	r.RedirectTrailingSlash = false
 	r.HandleMethodNotAllowed = true
@@ -112,6 +114,13 @@ func (s *Server) build() {
 	r.GET("/healthz", s.handle(healthz))
 	r.GET("/readyz", s.handle(s.readyz))
 	r.GET("/metrics", s.handle(s.exposition))
+	if s.Executions != nil {
+		s.serveAPI(r)
+	}
+	s.routes = r
+}
+
+func (s *Server) serveAPI(r *gin.Engine) {
 	r.GET("/openapi.yaml", s.handle(openapi))
 	r.GET("/api/v1/languages", s.handle(s.languages))
 	r.GET("/api/v1/limits", s.handle(s.limits))
@@ -125,12 +134,17 @@ func (s *Server) build() {
 	api.GET("/:id/events", s.handle(s.events))
 	api.GET("/:id/output", s.handle(s.output))
 	api.GET("/:id/stream", s.handle(s.stream))
-	s.routes = r
 }
+
+// foreign refuses what the page of another site lets a browser write here.
+var foreign = http.NewCrossOriginProtection()
 
 // known notes who asks, or refuses.
 func (s *Server) known(c *gin.Context) error {
 	c.Header("Cache-Control", "no-store")
+	if err := foreign.Check(c.Request); err != nil {
+		return execution.Errorf(execution.Forbidden, "another site may not ask for this")
+	}
 	user, err := s.User(c.Request)
 	if err != nil {
 		return err

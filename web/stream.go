@@ -88,7 +88,7 @@ func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why s
 				return "cut", nil
 			case u.Follows(f.at):
 				f.send(u)
-			default:
+			case !f.at.Reached(u.At):
 				want = furthest(want, u.At)
 				look.soon()
 			}

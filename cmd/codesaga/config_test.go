@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -50,17 +51,24 @@ func TestListensOnLoopbackOnlyUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write the reference of settings anew")
+
 // The reference is what users read: each setting is in it, with its default.
 func TestEachSettingIsInTheReference(t *testing.T) {
-	reference, err := os.ReadFile("../../deploy/env.reference")
-	if err != nil {
-		t.Fatal(err)
-	}
+	const name = "../../deploy/env.reference"
+	var want strings.Builder
+	want.WriteString("# All settings of codesaga, with their defaults. A flag of the same name wins: -mongo-uri over CODESAGA_MONGO_URI.\n" +
+		"# Written by \"go test ./cmd/codesaga -update\".\n")
 	fs := flag.NewFlagSet("codesaga", flag.ContinueOnError)
 	new(Config).settings(fs)
-	fs.VisitAll(func(f *flag.Flag) {
-		if want := "# " + f.Usage + "\n" + variable(f.Name) + "=" + f.DefValue + "\n"; !strings.Contains(string(reference), want) {
-			t.Errorf("deploy/env.reference lacks:\n%s", want)
+	fs.VisitAll(func(f *flag.Flag) { fmt.Fprintf(&want, "\n# %s\n%s=%s\n", f.Usage, variable(f.Name), f.DefValue) })
+	if *update {
+		if err := os.WriteFile(name, []byte(want.String()), 0o644); err != nil {
+			t.Fatal(err)
 		}
-	})
+	}
+	got, err := os.ReadFile(name)
+	if err != nil || string(got) != want.String() {
+		t.Errorf("%s is not what the settings are (%v); run the test with -update", name, err)
+	}
 }

@@ -128,8 +128,12 @@ func (a *app) web(ctx context.Context) error {
 		Closing: ctx.Done(), Registry: a.registry, Log: a.log,
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return live.Run(ctx) })
-	g.Go(func() error { return a.listen(ctx, a.Listen, server.Handler()) })
+	feeding, stop := context.WithCancel(context.WithoutCancel(ctx)) // until the streams were told to go elsewhere
+	g.Go(func() error { return live.Run(feeding) })
+	g.Go(func() error {
+		defer stop()
+		return a.listen(ctx, a.Listen, server.Handler())
+	})
 	return g.Wait()
 }
 
@@ -162,7 +166,9 @@ func (a *app) health(ctx context.Context) error {
 
 // listen serves h at address until ctx ends.
 func (a *app) listen(ctx context.Context, address string, h http.Handler) error {
-	server := &http.Server{Addr: address, Handler: h, ReadHeaderTimeout: 5 * time.Second} // and no WriteTimeout: streams last
+	server := &http.Server{ // no WriteTimeout: streams last, and handlers set deadlines of their own
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return err

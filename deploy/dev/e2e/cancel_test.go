@@ -147,9 +147,10 @@ func TestACancelledRunInTheQueueNeverHasAPod(t *testing.T) {
 	if x.Status != "cancelled" || x.Result.ExitCode != nil || x.StartedAt != nil || x.stdout() != "" {
 		t.Errorf("%s", jsonOf(x))
 	}
-	if now := s.get(second.ID); now.Status != "queued" || now.Queue == nil || now.Queue.Position != 1 {
-		t.Errorf("who was behind it: %s", jsonOf(now))
-	}
+	eventually(t, 6*time.Second, func() (bool, string) { // AD-10: refreshed at most every 5 s
+		now := s.get(second.ID)
+		return now.Status == "queued" && now.Queue != nil && now.Queue.Position == 1, "who was behind it: " + jsonOf(now)
+	})
 	for _, e := range s.timeline(first.ID) {
 		if strings.HasPrefix(e.Type, "pod_") && e.Type != "pod_deleted" {
 			t.Errorf("%s of a run that never left the queue", e.Type)

@@ -37,12 +37,12 @@ func TestAKeyIsOneExecution(t *testing.T) {
 
 // EX-22.
 func TestFiftyAtOnceWithOneKeyAreOneExecution(t *testing.T) {
-	s := beside(t, time.Minute)
+	s := begin(t, time.Minute)
 	key := s.word()
 	sub := python("print('once')")
 	sub.Labels = map[string]string{"key": key}
 	var all sync.WaitGroup
-	answers := make([]answer, 50)
+	answers, began := make([]answer, 50), time.Now()
 	for i := range answers {
 		all.Go(func() {
 			caller := &story{T: t, ctx: s.ctx, base: the.urls[i%2]}
@@ -50,6 +50,9 @@ func TestFiftyAtOnceWithOneKeyAreOneExecution(t *testing.T) {
 		})
 	}
 	all.Wait()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("fifty answers took %s", took)
+	}
 	ids, replayed := map[string]bool{}, 0
 	for _, a := range answers {
 		var x execution

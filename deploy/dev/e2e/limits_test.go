@@ -14,7 +14,7 @@ func sha256Hex(s string) string {
 
 // EX-15, EX-18, DF-07.
 func TestATimeoutKeepsWhatWasPrintedAndUsed(t *testing.T) {
-	s := beside(t, time.Minute)
+	s := begin(t, time.Minute)
 	sub := python(`
 import sys, time
 print("before", flush=True)
@@ -36,12 +36,12 @@ time.sleep(60)
 
 // EX-15, DF-08.
 func TestAScriptThatIgnoresSIGTERMIsDeadSoonAfterItsLimit(t *testing.T) {
-	s := beside(t, time.Minute)
+	s := begin(t, time.Minute)
 	sub := python(`
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.fork()
-print("deaf", flush=True)
+os.write(1, b"deaf\n")
 while True:
     time.sleep(1)
 `)

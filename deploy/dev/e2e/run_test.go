@@ -150,7 +150,7 @@ sys.exit(1)
 
 // EX-18, DF-41.
 func TestUsageIsThatOfAllProcesses(t *testing.T) {
-	s := beside(t, time.Minute)
+	s := begin(t, time.Minute)
 	sub := python(`
 import os, time
 if os.fork() == 0:
