@@ -37,9 +37,10 @@ e2e: build $(DEV) ## end to end, on the real stack
 bench: build $(DEV) ## measure, on the real stack, and print figures
 	@deploy/dev/with-stack.sh go -C deploy/dev/bench run .
 
-history: ## record the history of workflow ID=… for the replay test, as NAME=…
+history: ## record the history of execution ID=… for the replay test, as NAME=…
 	@test -n "$(ID)" -a -n "$(NAME)" || { echo 'usage: make history ID=<execution> NAME=<what-happened>' >&2; exit 2; }
-	@eval "$$($(DEV) env)"; $(DEV) temporal workflow show --namespace codesaga --workflow-id '$(ID)' --output json > workflows/testdata/histories/$(NAME).json
+	@"$${XDG_CACHE_HOME:-$$HOME/.cache}"/codesaga/temporal-*/temporal workflow show --output json \
+		--namespace "$${CODESAGA_TEMPORAL_NAMESPACE:-codesaga}" --workflow-id '$(ID)' > workflows/testdata/histories/$(NAME).json
 
 tidy: ## go mod tidy in every module
 	@for m in . deploy/dev deploy/dev/e2e deploy/dev/bench; do (cd $$m && go mod tidy) || exit 1; done

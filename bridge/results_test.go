@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,12 +19,15 @@ import (
 
 // topics notes what is written, and breaks at one of them.
 type topics struct {
+	mu      sync.Mutex
 	written []kafka.Message
 	calls   int
 	breaks  string
 }
 
 func (w *topics) WriteMessages(_ context.Context, ms ...kafka.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.calls++
 	for _, m := range ms {
 		if m.Topic == w.breaks {
@@ -35,6 +39,13 @@ func (w *topics) WriteMessages(_ context.Context, ms ...kafka.Message) error {
 }
 
 func (*topics) Close() error { return nil }
+
+// all is what was written until now.
+func (w *topics) all() []kafka.Message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.written)
+}
 
 // row is a store of one execution: the first ending stays.
 type row struct {
@@ -109,13 +120,14 @@ func TestResultIsStoredHoweverLongItTakes(t *testing.T) {
 		}()
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
-		early := len(w.written)
+		early := len(w.all())
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if early != 0 || len(w.written) != 1 {
-			t.Fatalf("told %d times in a minute, %d in an hour", early, len(w.written))
+		told := w.all()
+		if early != 0 || len(told) != 1 {
+			t.Fatalf("told %d times in a minute, %d in an hour", early, len(told))
 		}
-		if e, err := bus.Codecs.Events.Decode(w.written[0].Value); err != nil || e.ID != "x1/results/result_failed" || e.Saga == nil || e.Outcome != nil {
+		if e, err := bus.Codecs.Events.Decode(told[0].Value); err != nil || e.ID != "x1/results/result_failed" || e.Saga == nil || e.Outcome != nil {
 			t.Errorf("told %+v, %v", e, err)
 		}
 		if err := <-done; err != nil || len(w.written) != 3 {

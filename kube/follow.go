@@ -185,6 +185,7 @@ func (k *keeper) logEnded() {
 		return
 	}
 	k.w.metrics().reopened.Inc()
+	k.log.Debug("log ended", "err", err, "complete", complete)
 	k.retryAt = time.Now().Add(k.backoff)
 	k.backoff = min(2*k.backoff, lastRetry)
 }

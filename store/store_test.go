@@ -20,7 +20,7 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// open returns a store in a database of its own on a real server.
+// openStore returns a store in a database of its own on a real server.
 func openStore(t *testing.T) *Store {
 	t.Helper()
 	uri := os.Getenv("CODESAGA_MONGO_URI")

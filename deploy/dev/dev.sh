@@ -10,7 +10,9 @@ dev=$root/bin/codesaga-dev codesaga=$root/bin/codesaga
 eval "$("$dev" env)"
 export CODESAGA_LISTEN=${CODESAGA_LISTEN:-127.0.0.1:8080}
 server=http://$CODESAGA_LISTEN
-log=$CODESAGA_DEV_STATE/logs/codesaga.log
+state=$("$dev" state)
+log=$state/logs/codesaga.log
+export CODESAGA_DEV_PART=codesaga@$state # by which "down" finds the platform
 
 stop() {
 	trap - EXIT INT TERM
@@ -53,7 +55,7 @@ codesaga is up.
   page         $server/
   API          $server/api/v1/executions   (described in $server/openapi.yaml)
   Temporal UI  ${CODESAGA_TEMPORAL_UI_URL:-$CODESAGA_TEMPORAL_ADDRESS}
-  logs         $CODESAGA_DEV_STATE/logs/
+  logs         $state/logs/
 
   bin/codesaga run hello.py      eval "\$(bin/codesaga-dev env)" for KUBECONFIG and the rest
   make dev-down                  stops all
