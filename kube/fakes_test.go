@@ -83,6 +83,7 @@ type stage struct {
 	mu    sync.Mutex
 	logs  []*io.PipeWriter // of each follow
 	noLog error            // why none can be opened
+	react []ktesting.SimpleReactor
 	stop  func()
 }
 
@@ -109,8 +110,27 @@ func newStage(t *testing.T) *stage {
 		pod.DeletionTimestamp = new(metav1.Now())
 		return true, nil, s.cluster.Tracker().Update(d.GetResource(), pod, "scripts")
 	})
+	// The fake's own list of reactors must not change while a worker runs.
+	s.cluster.PrependReactor("*", "*", func(a ktesting.Action) (bool, runtime.Object, error) {
+		s.mu.Lock()
+		all := slices.Clone(s.react)
+		s.mu.Unlock()
+		for _, r := range slices.Backward(all) {
+			if r.Handles(a) {
+				return r.React(a)
+			}
+		}
+		return false, nil, nil
+	})
 	s.Worker = s.worker()
 	return s
+}
+
+// on has react answer verb on resource from now on.
+func (s *stage) on(verb, resource string, react ktesting.ReactionFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.react = append(s.react, ktesting.SimpleReactor{Verb: verb, Resource: resource, Reaction: react})
 }
 
 // worker is a new one in the same cluster.

@@ -61,9 +61,10 @@ func (k *keeper) readLog(ctx context.Context) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	f := &follow{lines: make(chan line, batch-1), stop: stop, complete: terminated(k.view.pod) != nil || !k.goneAt.IsZero()}
+	name := k.view.pod.Name
 	go func() {
 		defer close(f.lines)
-		f.err = k.w.read(ctx, k.view.pod.Name, f.lines)
+		f.err = k.w.read(ctx, name, f.lines)
 	}()
 	k.follow = f
 }

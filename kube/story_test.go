@@ -222,7 +222,7 @@ func TestDeleteIsKnownAtOnce(t *testing.T) {
 		s.do(execution.Create)
 		s.node(running)
 		s.print(started())
-		s.cluster.PrependReactor("delete", "pods", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
+		s.on("delete", "pods", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
 		s.do(execution.Delete)
 		s.bus.all = nil
 		s.print(ended(runner.End{Stopped: true, ExitCode: 143}))

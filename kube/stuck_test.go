@@ -94,7 +94,7 @@ func TestStuckPodsEndAtTheStartDeadline(t *testing.T) {
 func TestPodThatStartedUnseenIsNotStuck(t *testing.T) {
 	play(t, func(s *stage) {
 		s.do(execution.Create)
-		s.cluster.PrependReactor("get", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
+		s.on("get", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
 			o, err := s.cluster.Tracker().Get(a.GetResource(), "scripts", "execution-x1")
 			if err != nil {
 				return true, nil, err

@@ -75,7 +75,7 @@ func TestPodThatSomebodyElseTookAwayIsGone(t *testing.T) {
 
 func TestJobBelongsToItsPod(t *testing.T) {
 	s := newStage(t)
-	s.cluster.PrependReactor("create", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
+	s.on("create", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
 		a.(ktesting.CreateAction).GetObject().(*corev1.Pod).UID = "u1"
 		return false, nil, nil
 	})
@@ -102,7 +102,7 @@ func TestJobBelongsToItsPod(t *testing.T) {
 
 // fails lets all of verb on resource fail with err.
 func (s *stage) fails(verb, resource string, err error) {
-	s.cluster.PrependReactor(verb, resource, func(ktesting.Action) (bool, runtime.Object, error) { return err != nil, nil, err })
+	s.on(verb, resource, func(ktesting.Action) (bool, runtime.Object, error) { return err != nil, nil, err })
 }
 
 func TestRefusals(t *testing.T) {

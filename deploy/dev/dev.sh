@@ -10,8 +10,9 @@ dev=$root/bin/codesaga-dev codesaga=$root/bin/codesaga
 eval "$("$dev" env)"
 export CODESAGA_LISTEN=${CODESAGA_LISTEN:-127.0.0.1:8080}
 server=http://$CODESAGA_LISTEN
-state=$("$dev" state)
+state=${CODESAGA_DEV_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/codesaga/dev}
 log=$state/logs/codesaga.log
+mkdir -p "$state/logs"
 export CODESAGA_DEV_PART=codesaga@$state # by which "down" finds the platform
 
 stop() {
