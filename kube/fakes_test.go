@@ -166,6 +166,13 @@ func (s *stage) open(context.Context, string) (io.ReadCloser, error) {
 	return r, nil
 }
 
+// noLogs has no log opened from now on because of err; nil: they can be again.
+func (s *stage) noLogs(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noLog = err
+}
+
 // follows is how many logs were opened, and the last of them.
 func (s *stage) follows() (int, *io.PipeWriter) {
 	synctest.Wait()

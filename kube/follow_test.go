@@ -38,10 +38,10 @@ func TestEndOfAFollowIsNotTheEndOfARun(t *testing.T) {
 // The kubelet says for a moment that the container is still being created.
 func TestLogThatCannotBeOpenedYetIsTriedAgainSoon(t *testing.T) {
 	play(t, func(s *stage) {
-		s.noLog = apierrors.NewBadRequest("container is waiting to start: ContainerCreating")
+		s.noLogs(apierrors.NewBadRequest("container is waiting to start: ContainerCreating"))
 		s.do(execution.Create)
 		s.node(running)
-		s.noLog = nil
+		s.noLogs(nil)
 		time.Sleep(firstRetry)
 		s.print(started())
 		s.tells("pod_created", "pod_scheduled", "pod_running")
@@ -72,7 +72,7 @@ func TestWithoutAFinalFrameTheContainerTells(t *testing.T) {
 
 func TestLogThatIsNotToBeHadIsGivenUp(t *testing.T) {
 	play(t, func(s *stage) {
-		s.noLog = apierrors.NewInternalError(errors.New("no kubelet"))
+		s.noLogs(apierrors.NewInternalError(errors.New("no kubelet")))
 		s.do(execution.Create)
 		s.node(exited(0, "Completed"))
 		s.tells("pod_created", "pod_scheduled")
@@ -132,11 +132,11 @@ func TestLogIsNotGivenUpWhileNobodyTakesIt(t *testing.T) {
 
 func TestLogIsTriedAgainForAsLongAsThePodRuns(t *testing.T) {
 	play(t, func(s *stage) {
-		s.noLog = errors.New("no kubelet")
+		s.noLogs(errors.New("no kubelet"))
 		s.do(execution.Create)
 		s.node(running)
 		time.Sleep(20 * time.Minute)
-		s.noLog = nil
+		s.noLogs(nil)
 		time.Sleep(lastRetry)
 		s.print(started())
 		s.tells("pod_created", "pod_scheduled", "pod_running")

@@ -212,6 +212,7 @@ func TestPlatformFailureIsUndone(t *testing.T) {
 			begun + "saga_compensating execution_error saga_compensated", "internal", "request"},
 		{"admission breaks", world{breaks: "Admit"}, begun + "Admit saga_compensating Release execution_error saga_compensated", "internal", "admit"},
 		{"the queue is full", world{breaks: "Admit", kind: "exhausted"}, begun + "Admit saga_compensating Release execution_error saga_compensated", "rejected", "admit"},
+		{"it never fits its pool", world{breaks: "Admit", kind: "invalid"}, begun + "Admit saga_compensating Release execution_error saga_compensated", "rejected", "admit"},
 		{"the task cannot be sent", world{breaks: "CreatePod", mute: 1}, begun + "Admit CreatePod " + undone, "internal", "create_pod"},
 		{"the schedule cannot be told", world{breaks: "execution_accepted+execution_scheduled", mute: 1}, sent + undone, "internal", "create_pod"},
 		{"no create is answered", world{mute: 1000}, resent + undone, "internal", "await_started"},

@@ -161,6 +161,8 @@ func outcome(why error) execution.Outcome {
 	case app == nil:
 	case app.Type() == string(execution.Exhausted):
 		o.Reason, o.Message = "rejected", "there is no room in the queue"
+	case app.Type() == string(execution.Invalid):
+		o.Reason, o.Message = "rejected", app.Message()
 	case app.Type() == nodeLost:
 		o.Reason, o.Message = "node_lost", "the pod went away while it ran"
 	case app.Type() == noAnswer:

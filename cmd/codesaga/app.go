@@ -129,15 +129,11 @@ func readDir(dir string) (execution.Languages, error) {
 	return languages.Read(root.FS().(fs.ReadFileFS))
 }
 
-// consume hands the messages of topic to handle, as one of group.
-func (a *app) consume(ctx context.Context, group, topic string, handle bridge.Handler) error {
-	bus, err := a.bus()
-	if err != nil {
-		return err
-	}
-	c := &bridge.Consumer{
+// consumer returns one that hands the messages of topic to handle, as one of
+// group.
+func (a *app) consumer(bus *bridge.Publisher, group, topic string, handle bridge.Handler) *bridge.Consumer {
+	return &bridge.Consumer{
 		Reader: a.cluster.Reader(group, topic), Handle: handle, Dead: bus.Writer,
 		Topic: topic, Group: group, Window: 256, Log: a.log.With("group", group), Metrics: a.counts,
 	}
-	return c.Run(ctx)
 }

@@ -66,14 +66,17 @@ func (a *app) bridge(ctx context.Context) error {
 		return err
 	}
 	results := &bridge.Results{Store: s, Bus: bus, Log: a.log}
+	recorder := a.consumer(bus, "recorder", bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
+	recorder.Unordered = true // chunks are numbered, so those that wait are written together
 	g, ctx := errgroup.WithContext(ctx)
-	consume := func(group, topic string, handle bridge.Handler) {
-		g.Go(func() error { return a.consume(ctx, group, topic, handle) })
+	for _, c := range []*bridge.Consumer{
+		a.consumer(bus, "saga-bridge", bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell))),
+		a.consumer(bus, "results", bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do)),
+		a.consumer(bus, "projector", bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
+		recorder,
+	} {
+		g.Go(func() error { return c.Run(ctx) })
 	}
-	consume("saga-bridge", bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell)))
-	consume("results", bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do))
-	consume("projector", bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project))
-	consume("recorder", bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
 	return g.Wait()
 }
 
@@ -101,7 +104,7 @@ func (a *app) kube(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Run(ctx) })
-	g.Go(func() error { return a.consume(ctx, "kube", bridge.TasksTopic, bridge.On(a.codecs.Tasks, w.Do)) })
+	g.Go(func() error { return a.consumer(bus, "kube", bridge.TasksTopic, bridge.On(a.codecs.Tasks, w.Do)).Run(ctx) })
 	return g.Wait()
 }
 

@@ -93,6 +93,13 @@ func orNot(seconds *float64) float64 {
 	return *seconds
 }
 
+func deref(s *string) string {
+	if s == nil {
+		return "null"
+	}
+	return *s
+}
+
 var terminal = map[string]bool{"completed": true, "failed": true, "timeout": true, "cancelled": true, "error": true}
 
 // verdict is how x ended in one line: status, error_type, limit, exit code and
