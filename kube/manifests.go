@@ -39,7 +39,7 @@ func namespaceFor(o SetupOptions) *corev1.Namespace {
 
 // denyAll denies every pod all network, both ways. It needs a network plugin
 // that enforces it.
-func denyAll(SetupOptions) *networkingv1.NetworkPolicy {
+func denyAll() *networkingv1.NetworkPolicy {
 	return &networkingv1.NetworkPolicy{
 		ObjectMeta: meta(denyAllName),
 		Spec:       networkingv1.NetworkPolicySpec{PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}},

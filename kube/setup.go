@@ -50,7 +50,7 @@ func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (ch
 			return ensure(ctx, "namespace", core.Namespaces(), namespaceFor(o), nil)
 		},
 		func() (string, error) {
-			return ensure(ctx, "network policy", client.NetworkingV1().NetworkPolicies(o.Namespace), denyAll(o), samePolicy)
+			return ensure(ctx, "network policy", client.NetworkingV1().NetworkPolicies(o.Namespace), denyAll(), samePolicy)
 		},
 		func() (string, error) {
 			return ensure(ctx, "resource quota", core.ResourceQuotas(o.Namespace), quotaFor(o), sameQuota)

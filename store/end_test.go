@@ -142,17 +142,18 @@ func TestLongOutput(t *testing.T) {
 	if n := len(r.Stderr); n > execution.InlineBytes || n < execution.InlineBytes-3 || !bytes.HasPrefix(text, r.Stderr) || !bytes.HasSuffix(whole(r.Stderr), r.Stderr) || len(r.Stdout) != 0 {
 		t.Errorf("carries %d and %d bytes", n, len(r.Stdout))
 	}
-	for _, from := range []int64{0, 1, 16<<10 - 1, 16 << 10, 300_001, int64(len(text)) - 1, int64(len(text))} {
-		got, err := s.Output(ctx, x.ID, execution.Stderr, from, 20_000)
-		if want := text[from:min(from+20_000, int64(len(text)))]; err != nil || !bytes.Equal(got, want) {
-			t.Errorf("from %d: %d bytes, want %d, %v", from, len(got), len(want), err)
+	var all bytes.Buffer
+	for _, limit := range []int{0, 1, 16<<10 - 1, 16 << 10, 300_001, len(text) - 1, len(text), len(text) + 1, -1} {
+		all.Reset()
+		want := text
+		if limit >= 0 {
+			want = text[:min(limit, len(text))]
+		}
+		if n, err := s.Output(ctx, x.ID, execution.Stderr, &all, int64(limit)); err != nil || n != int64(len(want)) || !bytes.Equal(all.Bytes(), want) {
+			t.Errorf("the first %d: %d bytes, want %d, %v", limit, n, len(want), err)
 		}
 	}
-	var all bytes.Buffer
-	if n, err := s.WriteOutput(ctx, &all, x.ID, execution.Stderr); err != nil || n != int64(len(text)) || !bytes.Equal(all.Bytes(), text) {
-		t.Errorf("%d bytes, %v", n, err)
-	}
-	if n, err := s.WriteOutput(ctx, &all, x.ID, execution.Stdout); n != 0 || err != nil {
+	if n, err := s.Output(ctx, x.ID, execution.Stdout, &all, -1); n != 0 || err != nil {
 		t.Errorf("of stdout %d bytes, %v", n, err)
 	}
 }

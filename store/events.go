@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -34,22 +35,31 @@ func (s *Store) Project(ctx context.Context, e execution.Event, offset int64) er
 	return nil
 }
 
-// Events returns what happened to id, the oldest first, of one type if kind is
-// not empty: up to limit events after the position after, and the position of
-// the last one, from which the next page goes on. Fewer than limit are the last
-// ones for now.
-func (s *Store) Events(ctx context.Context, id execution.ID, kind execution.EventType, after int64, limit int) (page []execution.Event, next int64, err error) {
+// Events returns a page of what happened to id, the oldest first, and the
+// cursor of the next page; it is empty if there is none for now. A cursor that
+// Events did not make is Invalid.
+func (s *Store) Events(ctx context.Context, id execution.ID, f execution.EventFilter) (page []execution.Event, next string, err error) {
+	var after int64
+	if f.After != "" {
+		if after, err = strconv.ParseInt(f.After, 10, 64); err != nil || after < 0 {
+			return nil, "", execution.FieldErrors{{Field: "after", Rule: "is not from a page before"}}
+		}
+	}
 	query := bson.M{"execution_id": id, "offset": bson.M{"$gte": after}}
-	if kind != "" {
-		query["type"] = kind
+	if f.Type != "" {
+		query["type"] = f.Type
 	}
-	found, err := s.tell(ctx, query, limit)
+	found, err := s.tell(ctx, query, f.Limit+1) // one more tells whether there is a next page
 	if err != nil {
-		return nil, after, err
+		return nil, "", err
 	}
-	page, next = make([]execution.Event, len(found)), after
+	if len(found) > f.Limit {
+		found = found[:f.Limit]
+		next = strconv.FormatInt(found[f.Limit-1].Offset+1, 10)
+	}
+	page = make([]execution.Event, len(found))
 	for i, t := range found {
-		page[i], next = t.Event, t.Offset+1
+		page[i] = t.Event
 	}
 	return page, next, nil
 }

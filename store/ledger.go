@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -58,15 +59,9 @@ func (l *Ledger) SetLimits(ctx context.Context, name string, own *Limits) (grant
 	return granted, err
 }
 
-// Seat is what an execution has of a pool, or waits for.
-type Seat struct {
-	execution.Capacity
-	Waiting bool      // it has nothing yet
-	Since   time.Time // it has it, or waits
-}
-
-// Holders returns who has capacity, and who waits for it, in all pools.
-func (l *Ledger) Holders(ctx context.Context) (seats []Seat, err error) {
+// Entries returns who has capacity, or waits for it, since before a time, in all
+// pools.
+func (l *Ledger) Entries(ctx context.Context, before time.Time) (entries []execution.Capacity, err error) {
 	found, err := l.pools.Find(ctx, bson.M{})
 	if err != nil {
 		return nil, kinded(err)
@@ -76,16 +71,14 @@ func (l *Ledger) Holders(ctx context.Context) (seats []Seat, err error) {
 		return nil, kinded(err)
 	}
 	for _, p := range pools {
-		for _, s := range p.Holders {
-			s.Pool = p.Name
-			seats = append(seats, Seat{s.Capacity, false, s.Since})
-		}
-		for _, s := range p.Waiters {
-			s.Pool = p.Name
-			seats = append(seats, Seat{s.Capacity, true, s.Since})
+		for _, s := range slices.Concat(p.Holders, p.Waiters) {
+			if s.Since.Before(before) {
+				s.Pool = p.Name
+				entries = append(entries, s.Capacity)
+			}
 		}
 	}
-	return seats, nil
+	return entries, nil
 }
 
 // change reads a pool, lets decide change it, and writes it back if nobody

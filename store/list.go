@@ -13,27 +13,16 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// Filter says which executions to list; what is empty does not matter.
-type Filter struct {
-	UserID      string
-	Status      execution.Status
-	Language    string
-	Label       execution.Pair // with an empty value: any with the name
-	CreatedFrom time.Time      // inclusive
-	CreatedTo   time.Time      // exclusive
-	Limit       int            // 1 to 200; 0: 50
-	Cursor      string         // from the page before
-}
-
 // light leaves out what was submitted.
 var light = bson.M{"input": 0, "program": 0}
 
 // List returns one page of executions, the newest first, without what was
 // submitted, and the cursor of the next page; it is empty after the last. New
 // executions move nothing: they come before the first page. A cursor that List
-// did not make is Invalid.
-func (s *Store) List(ctx context.Context, f Filter) (page []execution.Execution, next string, err error) {
-	query, err := f.query()
+// did not make is Invalid. A label without a value stands for any with its name;
+// the limit is 1 to 200, and 50 if it is 0.
+func (s *Store) List(ctx context.Context, f execution.Filter) (page []execution.Execution, next string, err error) {
+	query, err := queryOf(f)
 	if err != nil {
 		return nil, "", err
 	}
@@ -57,7 +46,7 @@ func (s *Store) List(ctx context.Context, f Filter) (page []execution.Execution,
 	return page, next, nil
 }
 
-func (f Filter) query() (bson.M, error) {
+func queryOf(f execution.Filter) (bson.M, error) {
 	query, created := bson.M{}, bson.M{}
 	for field, value := range map[string]string{"user_id": f.UserID, "status": string(f.Status), "language": f.Language} {
 		if value != "" {

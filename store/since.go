@@ -17,14 +17,13 @@ type part struct{ updates, bytes int }
 // their offsets, chunks in that of their numbers and without a gap, the two by
 // time; and result_stored last, because nothing in a stream comes after it.
 //
-// It returns a bounded part. Call it again with the position that the stream
-// has reached, until it returns nothing: then that is all for now. After
-// result_stored (see Update.Last) do not call it again.
-func (s *Store) Since(ctx context.Context, id execution.ID, at execution.Position) ([]execution.Update, error) {
+// It returns a bounded part, and whether there may be more: then call it again
+// with the position that the stream has reached.
+func (s *Store) Since(ctx context.Context, id execution.ID, at execution.Position) (updates []execution.Update, more bool, err error) {
 	// Events first: if the end is among them, all output was stored before.
 	found, err := s.tell(ctx, bson.M{"execution_id": id, "offset": bson.M{"$gte": at.Event}}, s.part.updates)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var events []execution.Update
 	var end *execution.Update
@@ -38,13 +37,13 @@ func (s *Store) Since(ctx context.Context, id execution.ID, at execution.Positio
 	}
 	chunks, more, err := s.chunksAfter(ctx, id, at.Output, end != nil)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	updates := merge(events, chunks)
+	updates = merge(events, chunks)
 	if end != nil && !more {
-		updates = append(updates, *end)
+		return append(updates, *end), false, nil
 	}
-	return updates, nil
+	return updates, len(updates) > 0, nil
 }
 
 // chunksAfter returns the chunks with a number above n, and whether there may

@@ -192,7 +192,7 @@ func TestPagesAreStable(t *testing.T) {
 	}
 	slices.Reverse(want)
 	var got []execution.ID
-	f := Filter{UserID: "u1", Limit: 3}
+	f := execution.Filter{UserID: "u1", Limit: 3}
 	for n := 0; n == 0 || f.Cursor != ""; n++ {
 		page, next, err := s.List(ctx, f)
 		must(t, err)
@@ -209,23 +209,23 @@ func TestPagesAreStable(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	for _, tt := range []struct {
-		f    Filter
+		f    execution.Filter
 		want int
 	}{
-		{Filter{UserID: "u2"}, 0},
-		{Filter{Language: "python"}, 25},
-		{Filter{Status: execution.Running}, 0},
-		{Filter{Label: execution.Pair{Name: "a", Value: "b"}}, 12},
-		{Filter{Label: execution.Pair{Name: "a"}}, 12},
-		{Filter{Label: execution.Pair{Name: "a", Value: "c"}}, 0},
-		{Filter{CreatedFrom: noon.Add(time.Second), CreatedTo: noon.Add(3 * time.Second)}, 10},
+		{execution.Filter{UserID: "u2"}, 0},
+		{execution.Filter{Language: "python"}, 25},
+		{execution.Filter{Status: execution.Running}, 0},
+		{execution.Filter{Label: execution.Pair{Name: "a", Value: "b"}}, 12},
+		{execution.Filter{Label: execution.Pair{Name: "a"}}, 12},
+		{execution.Filter{Label: execution.Pair{Name: "a", Value: "c"}}, 0},
+		{execution.Filter{CreatedFrom: noon.Add(time.Second), CreatedTo: noon.Add(3 * time.Second)}, 10},
 	} {
 		if page, _, err := s.List(ctx, tt.f); err != nil || len(page) != tt.want {
 			t.Errorf("%+v: %d, %v", tt.f, len(page), err)
 		}
 	}
 	for _, cursor := range []string{"x", "!", cursorAfter(execution.Execution{})} {
-		if _, _, err := s.List(ctx, Filter{Cursor: cursor}); execution.KindOf(err) != execution.Invalid {
+		if _, _, err := s.List(ctx, execution.Filter{Cursor: cursor}); execution.KindOf(err) != execution.Invalid {
 			t.Errorf("cursor %q: %v", cursor, err)
 		}
 	}

@@ -47,7 +47,7 @@ func (a *app) worker(ctx context.Context) error {
 		return err
 	}
 	limits := store.Limits{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory}
-	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: ledger{s.Ledger(limits)}, Bus: bus, Sagas: sagas})
+	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas})
 }
 
 // bridge carries facts to the sagas, and events, output and endings to the
@@ -124,7 +124,7 @@ func (a *app) web(ctx context.Context) error {
 	}
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
-		Executions: s, History: history{s}, Keys: s, Sagas: sagas, Live: live, User: local,
+		Executions: s, History: s, Keys: s, Sagas: sagas, Live: live, User: local,
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
 		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
