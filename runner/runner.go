@@ -24,10 +24,19 @@ const failed = 125
 // tells of it in frames on stdout, and returns the script's exit code, or 125
 // when there is none. It is meant to be PID 1 of a container; anywhere else it
 // has to be alone, for it ends and reaps whatever descends from it.
-// As `runner exec` it is the last step before a script, see execute.
+// As `runner exec` it is the last step before a script, see execute. As `runner
+// copy TARGET` it puts itself there: for clusters without image volumes, where
+// an init container has to bring the runner.
 func Main(args []string) int {
+	if len(args) == 3 && args[1] == "copy" {
+		if err := copySelf(args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "runner: copy:", err)
+			return failed
+		}
+		return 0
+	}
 	if len(args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: runner <job file>")
+		fmt.Fprintln(os.Stderr, "usage: runner <job file> | runner copy <target>")
 		return failed
 	}
 	if args[1] == stage {
@@ -45,6 +54,21 @@ func Main(args []string) int {
 		job, err = open(args[1])
 	}
 	return r.do(job, err)
+}
+
+// copySelf writes the program that runs to a file that is not there yet.
+func copySelf(target string) (err error) {
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, self.Close()) }()
+	f, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755) //nolint:gosec // a program, and whoever starts us says where
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, self)
+	return errors.Join(err, f.Close())
 }
 
 func open(name string) (Job, error) {

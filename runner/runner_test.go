@@ -145,6 +145,25 @@ func TestJobsThatAreRefused(t *testing.T) {
 	}
 }
 
+func TestRunnerCopiesItself(t *testing.T) {
+	target := filepath.Join(t.TempDir(), "runner")
+	if code := Main([]string{"runner", "copy", target}); code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := os.ReadFile(target)
+	info, _ := os.Stat(target)
+	if err != nil || !bytes.Equal(copied, self) || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v, %d of %d bytes, %v", err, len(copied), len(self), info)
+	}
+	if code := Main([]string{"runner", "copy", target}); code != failed {
+		t.Error("it wrote over what was there")
+	}
+}
+
 // A job travels in a ConfigMap, which takes 1 MiB: its bytes go as they are.
 func TestEncodedJobIsHardlyLargerThanItsBytes(t *testing.T) {
 	all := make([]byte, 256)

@@ -14,8 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/deploy/languages"
@@ -95,15 +93,6 @@ func (a *app) openBus() (*bridge.Publisher, error) {
 	w := a.cluster.Writer()
 	a.atClose(func() { _ = w.Close() })
 	return &bridge.Publisher{Writer: w, Codecs: a.codecs, Version: version}, nil
-}
-
-func (a *app) openKubernetes() (kubernetes.Interface, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", a.Kubeconfig) // empty: as a pod of the cluster
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
-	}
-	config.QPS, config.Burst = 200, 400 // the server has its own fairness; five a second would be the limit of us all
-	return kubernetes.NewForConfig(config)
 }
 
 // languages is the registry: what comes with the binary, and over it what

@@ -87,7 +87,7 @@ const podGrace = 5
 
 // kube turns tasks into pods. It needs Kafka and a cluster, nothing else.
 func (a *app) kube(ctx context.Context) error {
-	cluster, err := a.openKubernetes()
+	cluster, err := kube.Connect(a.Kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -102,10 +102,32 @@ func (a *app) kube(ctx context.Context) error {
 			InitContainer: a.InitContainer, GraceSeconds: podGrace, StartSeconds: int64(a.StartTimeout.Seconds()),
 		},
 	}
+	if err := a.checked(ctx, w.Check); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Run(ctx) })
-	g.Go(func() error { return a.consumer(bus, "kube", bridge.TasksTopic, bridge.On(a.codecs.Tasks, w.Do)).Run(ctx) })
+	g.Go(func() error {
+		return a.consumer(bus, "kube", bridge.TasksTopic, bridge.On(a.codecs.Tasks, w.Do)).Run(ctx)
+	})
 	return g.Wait()
+}
+
+// checked returns when check finds nothing missing. It waits for a cluster that
+// is away or not set up yet; what waiting does not mend is an error.
+func (a *app) checked(ctx context.Context, check func(context.Context) error) error {
+	for {
+		err := check(ctx)
+		if execution.KindOf(err) != execution.Unavailable || ctx.Err() != nil {
+			return err
+		}
+		a.log.Warn("the cluster is not ready", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(2 * time.Second):
+		}
+	}
 }
 
 // web serves people.

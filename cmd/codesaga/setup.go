@@ -59,7 +59,7 @@ func (a *app) setupTemporal(ctx context.Context) ([]string, error) {
 }
 
 func (a *app) setupKubernetes(ctx context.Context) ([]string, error) {
-	cluster, err := a.openKubernetes()
+	cluster, err := kube.Connect(a.Kubeconfig)
 	if err != nil {
 		return nil, err
 	}
