@@ -32,7 +32,7 @@ lint: ## gofmt, tidy, vet, golangci-lint, workflowcheck
 	@deploy/dev/lint.sh
 
 e2e: build $(DEV) ## end to end, on the real stack
-	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 30m ./...
+	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store; go -C deploy/dev/e2e test -count=1 -timeout 30m ./...'
 
 bench: build $(DEV) ## measure, on the real stack, and print figures
 	@deploy/dev/with-stack.sh go -C deploy/dev/bench run .

@@ -89,7 +89,24 @@ func (s *Store) Get(ctx context.Context, id execution.ID) (x execution.Execution
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return x, execution.Errorf(execution.NotFound, "no execution %s", id)
 	}
+	if err == nil && x.Status == execution.Queued && x.Queue != nil {
+		x.Queue, err = s.place(ctx, x)
+	}
 	return x, kinded(err)
+}
+
+// place is where x waits now, as its pool has it: the row has only where it
+// began to wait. It is nil if x waits no more.
+func (s *Store) place(ctx context.Context, x execution.Execution) (*execution.Queue, error) {
+	var p pool
+	err := s.pools.FindOne(ctx, bson.M{"_id": x.Pool}).Decode(&p)
+	if i := seatOf(p.Waiters, x.ID); i >= 0 {
+		return &execution.Queue{Position: int64(i) + 1, ETASeconds: x.Queue.ETASeconds}, nil
+	}
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return x.Queue, nil // it was put there by nobody we know of
+	}
+	return nil, err
 }
 
 // Remove takes the creation of id back. It does so only as long as nothing has

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -42,7 +43,7 @@ func decode(c *gin.Context, to any, optional bool) error {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(to); err != nil {
-		return malformed(err)
+		return malformed(err, body, reflect.TypeOf(to))
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return execution.Errorf(execution.Malformed, "there is more than one value in the body")
@@ -50,8 +51,8 @@ func decode(c *gin.Context, to any, optional bool) error {
 	return nil
 }
 
-// malformed says what encoding/json means, and of which field.
-func malformed(err error) error {
+// malformed says what encoding/json means of body, and of which field of t.
+func malformed(err error, body []byte, t reflect.Type) error {
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return wrongField(t.Field, nameOf(t.Type))
 	}
@@ -59,9 +60,43 @@ func malformed(err error) error {
 		return execution.Errorf(execution.Malformed, "not JSON at byte %d", t.Offset)
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok { // it has no type
-		return wrongField(strings.Trim(field, `"`), "is not known")
+		name := strings.Trim(field, `"`)
+		return wrongField(cmp.Or(fieldPath(name, body, t), name), "is not known")
 	}
 	return execution.Errorf(execution.Malformed, "the body is empty or breaks off")
+}
+
+// fieldPath finds where in body, which has the form of t, there is a field name
+// that t does not have. encoding/json says the name only.
+func fieldPath(name string, body []byte, t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Slice {
+		var items []json.RawMessage
+		_ = json.Unmarshal(body, &items)
+		for _, item := range items {
+			if path := fieldPath(name, item, t.Elem()); path != "" {
+				return path
+			}
+		}
+	}
+	var fields map[string]json.RawMessage
+	if t.Kind() != reflect.Struct || json.Unmarshal(body, &fields) != nil {
+		return ""
+	}
+	_, there := fields[name]
+	for i := range t.NumField() {
+		own, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		there = there && !strings.EqualFold(own, name)
+		if path := fieldPath(name, fields[own], t.Field(i).Type); path != "" {
+			return own + "." + path
+		}
+	}
+	if there {
+		return name
+	}
+	return ""
 }
 
 func wrongField(field, rule string) error {
