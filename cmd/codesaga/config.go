@@ -75,9 +75,14 @@ func (c *Config) settings(fs *flag.FlagSet) {
 func load(args []string, getenv func(string) string, out io.Writer) (Config, error) {
 	var c Config
 	fs := flag.NewFlagSet("codesaga", flag.ContinueOnError)
-	fs.SetOutput(out)
+	fs.SetOutput(io.Discard) // an error is one line, and whoever called prints it
 	c.settings(fs)
 	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(out, "Each flag has a variable: that of -mongo-uri is CODESAGA_MONGO_URI.")
+			fs.SetOutput(out)
+			fs.PrintDefaults()
+		}
 		return c, err
 	}
 	if fs.NArg() > 0 {

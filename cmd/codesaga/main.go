@@ -45,9 +45,13 @@ type process struct {
 
 // run is main without the process. It returns the exit code.
 func run(p process) int {
-	if len(p.args) == 0 || slices.Contains([]string{"help", "-h", "--help", "-help"}, p.args[0]) {
+	if len(p.args) == 0 {
 		usage(p.stderr)
 		return 2
+	}
+	if slices.Contains([]string{"help", "-h", "--help", "-help"}, p.args[0]) {
+		usage(p.stdout)
+		return 0
 	}
 	switch name := p.args[0]; {
 	case name == "version":
@@ -71,10 +75,10 @@ func serve(p process) int {
 			stop()
 		}
 	}()
-	cfg, err := load(p.args[1:], p.getenv, p.stderr)
+	cfg, err := load(p.args[1:], p.getenv, p.stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return 2
+		return 0
 	case err != nil:
 		fmt.Fprintln(p.stderr, "codesaga:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return 2

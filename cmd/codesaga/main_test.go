@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// What is wrong is one line and an exit code; what was asked for is on stdout.
+func TestCommandsThatDoNotStart(t *testing.T) {
+	tests := []struct {
+		args        string
+		code        int
+		out, stderr string // what is in it
+	}{
+		{"", 2, "", "usage: codesaga COMMAND"},
+		{"help", 0, "usage: codesaga COMMAND", ""},
+		{"version", 0, version, ""},
+		{"nonsense", 2, "", "codesaga: no such command"},
+		{"web -nonsense", 2, "", "codesaga: flag provided but not defined: -nonsense"},
+		{"kube -h", 0, "-pod-namespace", ""},
+		{"setup now", 2, "", `codesaga: unexpected argument "now"`},
+		{"all -log-level loud", 1, "", "codesaga: log-level: "},
+		{"web -listen 0.0.0.0:1", 2, "", "-insecure-listen"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			var out, stderr bytes.Buffer
+			code := run(process{args: strings.Fields(tt.args), getenv: noEnv, stdin: strings.NewReader(""), stdout: &out, stderr: &stderr})
+			if code != tt.code || !strings.Contains(out.String(), tt.out) || !strings.Contains(stderr.String(), tt.stderr) {
+				t.Errorf("exit %d\n%s\n%s", code, &out, &stderr)
+			}
+			if tt.args != "" && strings.Count(stderr.String(), "\n") > 1 {
+				t.Errorf("more than one line: %s", &stderr)
+			}
+		})
+	}
+}
