@@ -109,11 +109,13 @@ func TestACancelWinsAtEachStep(t *testing.T) {
 		all.Go(func() {
 			x := s.submit(python("import time; time.sleep(25)"))
 			pause(s.ctx, m*time.Millisecond)
+			asked := time.Now()
 			s.cancel(x.ID, http.StatusAccepted)
 			if x = s.ended(x.ID); x.Status != "cancelled" {
 				t.Errorf("after %d ms: %s %s", m, x.ID, x.verdict())
 			}
 			s.gone(x.ID, 15*time.Second)
+			t.Logf("cancelled %d ms after the submission, gone %.1f s after that", m, time.Since(asked).Seconds())
 		})
 	}
 	all.Wait()
@@ -147,10 +149,13 @@ func TestACancelledRunInTheQueueNeverHasAPod(t *testing.T) {
 	if x.Status != "cancelled" || x.Result.ExitCode != nil || x.StartedAt != nil || x.stdout() != "" {
 		t.Errorf("%s", jsonOf(x))
 	}
-	eventually(t, 6*time.Second, func() (bool, string) { // AD-10: refreshed at most every 5 s
+	err := await(s.ctx, 6*time.Second, func() (bool, string) { // AD-10: refreshed at most every 5 s
 		now := s.get(second.ID)
-		return now.Status == "queued" && now.Queue != nil && now.Queue.Position == 1, "who was behind it: " + jsonOf(now)
+		return now.Status == "queued" && now.Queue != nil && now.Queue.Position == 1, "who was behind it is " + now.Status + ", " + jsonOf(now.Queue)
 	})
+	if err != nil {
+		t.Error(err)
+	}
 	for _, e := range s.timeline(first.ID) {
 		if strings.HasPrefix(e.Type, "pod_") && e.Type != "pod_deleted" {
 			t.Errorf("%s of a run that never left the queue", e.Type)

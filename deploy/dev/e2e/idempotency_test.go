@@ -67,8 +67,12 @@ func TestFiftyAtOnceWithOneKeyAreOneExecution(t *testing.T) {
 		t.Fatalf("%d IDs, %d executions, %d replayed", len(ids), len(items), replayed)
 	}
 	s.note(items[0].ID)
-	if x := s.ended(items[0].ID); x.verdict() != "completed 0" || x.stdout() != "once\n" {
+	x := s.ended(items[0].ID)
+	if x.verdict() != "completed 0" || x.stdout() != "once\n" {
 		t.Errorf("%s", jsonOf(x))
+	}
+	if took := x.FinishedAt.Sub(x.CreatedAt); took > 10*time.Second {
+		t.Errorf("the run took %s", took)
 	}
 }
 

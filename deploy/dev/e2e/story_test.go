@@ -38,6 +38,7 @@ func begin(t *testing.T, within time.Duration) *story {
 		stop()
 		if t.Failed() {
 			s.explain()
+			s.abandon()
 		}
 	})
 	return s
@@ -223,6 +224,16 @@ func (s *story) list(query ...string) (items []execution, next string) {
 		next = *page.Next
 	}
 	return page.Items, next
+}
+
+// abandon cancels what a failed test may have left running, so that it does
+// not take the capacity of those that follow.
+func (s *story) abandon() {
+	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	defer stop()
+	for _, id := range s.ids {
+		_, _ = s.try(ctx, http.MethodPost, "/api/v1/executions/"+id+"/cancel", nil)
+	}
 }
 
 // explain logs how things stand with all that a failed test has submitted.
