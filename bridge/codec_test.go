@@ -77,12 +77,13 @@ func (s *shelf) set(id int, text string, down error) {
 	s.schemas[id], s.down = text, down
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 // Examples with every field set, so that each has to make it through.
 var (
 	usage = &execution.Usage{
-		StartedAt: ptr(noon), FinishedAt: ptr(noon.Add(31 * time.Millisecond)), WallSeconds: 0.031, CPUSeconds: 0.024,
+		StartedAt: new(noon), FinishedAt: new(noon.Add(31 * time.Millisecond)), WallSeconds: 0.031, CPUSeconds: 0.024,
 		PeakMemoryBytes: 9_100_000, OOMKilled: true, ExitCode: ptr[int32](137), Signal: "SIGKILL",
 	}
 	printed = &execution.Output{Chunks: 3, StdoutBytes: 12, StderrBytes: 3, StdoutTruncated: true, StderrTruncated: true, Incomplete: true}
@@ -99,7 +100,7 @@ var (
 		Outcome: &outcome, Usage: usage, Output: printed, Saga: &execution.Saga{Step: "CreatePod", Cause: "no room"},
 	}
 	aTask = execution.Task{
-		Action: execution.Create, ExecutionID: "x1", UserID: "u1", Pool: "gpu", Language: "python", Attempt: 2, CorrelationID: "c1", NotAfter: ptr(noon),
+		Action: execution.Create, ExecutionID: "x1", UserID: "u1", Pool: "gpu", Language: "python", Attempt: 2, CorrelationID: "c1", NotAfter: new(noon),
 		Program: &execution.Program{Image: "python@sha256:0", FileName: "main.py", Compile: []string{"cc", "-o"}, Run: []string{"python"}, Env: []execution.Pair{{Name: "A", Value: "b"}}},
 		Input: &execution.Input{
 			Script: "print('é')", Args: []string{"a", ""}, Stdin: "in\x00", Env: []execution.Pair{{Name: "C", Value: "d"}},

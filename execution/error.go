@@ -9,6 +9,7 @@ import (
 // Kind sorts errors by what the caller can do about them.
 type Kind string
 
+// The kinds, and what the caller can do.
 const (
 	Malformed   Kind = "malformed"   // not to be read at all: mend the syntax or a type
 	Invalid     Kind = "invalid"     // change the request

@@ -3,6 +3,7 @@ package execution
 // Fact is what became true of an execution outside of its saga.
 type Fact string
 
+// The facts.
 const (
 	Started  Fact = "started"  // the script runs
 	Finished Fact = "finished" // the script ended, or never will run; an ending was published

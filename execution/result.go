@@ -9,6 +9,7 @@ const InlineBytes = 256 << 10
 // Stream is one of the two that a script prints to.
 type Stream string
 
+// The streams.
 const (
 	Stdout Stream = "stdout"
 	Stderr Stream = "stderr"

@@ -5,6 +5,7 @@ import "time"
 // Action is what a kube worker is told to do.
 type Action string
 
+// The actions.
 const (
 	Create Action = "create" // or, if done before, say how it stands
 	Delete Action = "delete" // for good: no later Create makes a pod

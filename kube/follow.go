@@ -82,7 +82,7 @@ func (k *keeper) closeLog() {
 		return
 	}
 	k.follow.stop()
-	for range k.follow.lines { //nolint:revive // what is left of it is not wanted
+	for range k.follow.lines { // what is left of it is not wanted
 	}
 	k.follow = nil
 }
@@ -202,7 +202,7 @@ func (w *Worker) read(ctx context.Context, pod string, lines chan<- line) error 
 	if err != nil {
 		return err
 	}
-	defer log.Close()                                          //nolint:errcheck // it was only read
+	defer log.Close()
 	defer context.AfterFunc(ctx, func() { _ = log.Close() })() // a read does not hear ctx
 	strange := false
 	for frames := runner.NewReader(log); ; {

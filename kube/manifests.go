@@ -2,6 +2,7 @@ package kube
 
 import (
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -103,7 +104,7 @@ func roleFor(o SetupOptions) *rbacv1.Role {
 	return &rbacv1.Role{ObjectMeta: meta(roleName), Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: verbs},
 		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: append(verbs[:len(verbs):len(verbs)], "patch")},
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: append(slices.Clip(verbs), "patch")},
 		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"networkpolicies"}, Verbs: verbs},
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{o.Namespace}, Verbs: []string{"get"}},
 		{APIGroups: []string{""}, Resources: []string{"resourcequotas", "limitranges"}, Verbs: []string{"get"}},

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +18,7 @@ func TestReconcile(t *testing.T) {
 		job := func(name string, made metav1.Time, more map[string]string) {
 			id := execution.ID(name)
 			cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: podName(id), CreationTimestamp: made, Labels: labels(id)}}
-			for name, value := range more {
-				cm.Labels[name] = value
-			}
+			maps.Copy(cm.Labels, more)
 			if _, err := s.jobs().Create(t.Context(), cm, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
 			}

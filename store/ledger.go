@@ -108,7 +108,7 @@ func (l *Ledger) change(ctx context.Context, name string, decide func(*pool)) er
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Duration(rand.IntN(5_000)) * time.Microsecond): // not in step with the others
+		case <-time.After(time.Duration(rand.IntN(5_000)) * time.Microsecond): //nolint:gosec // only not to be in step with the others
 		}
 	}
 }

@@ -86,10 +86,10 @@ func fieldPath(name string, body []byte, t reflect.Type) string {
 		return ""
 	}
 	_, there := fields[name]
-	for i := range t.NumField() {
-		own, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for field := range t.Fields() {
+		own, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		there = there && !strings.EqualFold(own, name)
-		if path := fieldPath(name, fields[own], t.Field(i).Type); path != "" {
+		if path := fieldPath(name, fields[own], field.Type); path != "" {
 			return own + "." + path
 		}
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -223,7 +224,7 @@ func TestOutput(t *testing.T) {
 	}
 	m.set("x1", func(*execution.Execution) {})
 	defer func() {
-		if r := recover(); r != http.ErrAbortHandler {
+		if r, _ := recover().(error); !errors.Is(r, http.ErrAbortHandler) {
 			t.Errorf("an answer that broke off looks whole: %v", r)
 		}
 	}()

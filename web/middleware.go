@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -61,7 +62,7 @@ func (s *Server) recover(c *gin.Context) {
 		if r == nil {
 			return
 		}
-		if r == http.ErrAbortHandler {
+		if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(r)
 		}
 		s.Log.Error("handler panicked", "route", c.FullPath(), "correlation_id", correlation(c), "err", r, "stack", string(debug.Stack()))

@@ -25,7 +25,7 @@ func (s *Server) output(c *gin.Context) error {
 	c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q", string(x.ID)+"."+string(stream)))
 	c.Status(http.StatusOK)
 	w := paced{c.Writer, http.NewResponseController(c.Writer)}
-	defer w.ctl.SetWriteDeadline(time.Time{})
+	defer func() { _ = w.ctl.SetWriteDeadline(time.Time{}) }()
 	_, err = s.History.Output(c.Request.Context(), x.ID, stream, w, -1)
 	return err
 }

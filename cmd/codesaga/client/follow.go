@@ -148,7 +148,7 @@ func (f *follower) connect(ctx context.Context) error {
 	if f.last != "" {
 		header = append(header, "Last-Event-ID", f.last)
 	}
-	resp, err := f.api.open(ctx, http.MethodGet, executionPath(f.id, "/stream"), nil, header...)
+	resp, err := f.api.open(ctx, http.MethodGet, executionPath(f.id, "/stream"), nil, header...) //nolint:bodyclose // it is closed below
 	if err != nil {
 		return err
 	}

@@ -87,8 +87,7 @@ func (e *unreachable) Error() string { return fmt.Sprintf("cannot reach %s: %v",
 func (e *unreachable) Unwrap() error { return e.error }
 
 func (a *api) unreachable(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without method and URL
 	}
 	return &unreachable{a.base, err}

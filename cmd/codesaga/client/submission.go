@@ -154,7 +154,7 @@ func readAll(stdin io.Reader, name string) ([]byte, error) {
 		if err != nil {
 			return nil, usagef("run: %v", err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		r = f
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))

@@ -114,7 +114,7 @@ func TestACancelWinsAtEachStep(t *testing.T) {
 			if x = s.ended(x.ID); x.Status != "cancelled" {
 				t.Errorf("after %d ms: %s %s", m, x.ID, x.verdict())
 			}
-			s.gone(x.ID, 15*time.Second)
+			s.gone(x.ID, 10*time.Second)
 			t.Logf("cancelled %d ms after the submission, gone %.1f s after that", m, time.Since(asked).Seconds())
 		})
 	}
