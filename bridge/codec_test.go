@@ -77,18 +77,15 @@ func (s *shelf) set(id int, text string, down error) {
 	s.schemas[id], s.down = text, down
 }
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
 // Examples with every field set, so that each has to make it through.
 var (
 	usage = &execution.Usage{
 		StartedAt: new(noon), FinishedAt: new(noon.Add(31 * time.Millisecond)), WallSeconds: 0.031, CPUSeconds: 0.024,
-		PeakMemoryBytes: 9_100_000, OOMKilled: true, ExitCode: ptr[int32](137), Signal: "SIGKILL",
+		PeakMemoryBytes: 9_100_000, OOMKilled: true, ExitCode: new(int32(137)), Signal: "SIGKILL",
 	}
 	printed = &execution.Output{Chunks: 3, StdoutBytes: 12, StderrBytes: 3, StdoutTruncated: true, StderrTruncated: true, Incomplete: true}
 	outcome = execution.Outcome{
-		Status: execution.Failed, ErrorType: "resource_limit", Limit: "memory", Reason: "because", Message: "too much", ExitCode: ptr[int32](137), Signal: "SIGKILL",
+		Status: execution.Failed, ErrorType: "resource_limit", Limit: "memory", Reason: "because", Message: "too much", ExitCode: new(int32(137)), Signal: "SIGKILL",
 	}
 	limits = execution.Limits{TimeoutSeconds: 30, CPUMillis: 1000, MemoryBytes: 128 << 20, OutputBytes: 1 << 20, Processes: 64, DiskBytes: 64 << 20}
 

@@ -12,9 +12,6 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
 // chunksOf cuts text into chunks of id in turn on stdout and stderr.
 func chunksOf(id execution.ID, pieces ...string) (chunks []execution.Chunk) {
 	position := map[execution.Stream]int64{}
@@ -89,8 +86,8 @@ func TestEndWaitsForTheOutput(t *testing.T) {
 		}
 		must(t, s.Record(ctx, chunks...))
 	})
-	e := execution.NewEnding(x.ID, "u1", "kube", execution.Outcome{Status: execution.Completed, ExitCode: ptr[int32](0)}, noon)
-	e.Usage = &execution.Usage{StartedAt: new(noon.Add(-time.Second)), FinishedAt: new(noon.Add(-time.Millisecond)), WallSeconds: 0.999, ExitCode: ptr[int32](0)}
+	e := execution.NewEnding(x.ID, "u1", "kube", execution.Outcome{Status: execution.Completed, ExitCode: new(int32(0))}, noon)
+	e.Usage = &execution.Usage{StartedAt: new(noon.Add(-time.Second)), FinishedAt: new(noon.Add(-time.Millisecond)), WallSeconds: 0.999, ExitCode: new(int32(0))}
 	e.Output = &execution.Output{Chunks: 4, StdoutBytes: 6, StderrBytes: 5}
 	r, err := s.End(ctx, e)
 	must(t, err)

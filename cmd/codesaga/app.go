@@ -34,7 +34,7 @@ type app struct {
 
 	store func() (*store.Store, error)
 	sagas func() (temporal.Sagas, error)
-	bus   func() (*bridge.Publisher, error)
+	bus   func() *bridge.Publisher
 
 	mu      sync.Mutex
 	closers []func()
@@ -48,7 +48,7 @@ func newApp(cfg Config, log *slog.Logger) *app {
 	a.codecs = a.cluster.Codecs()
 	a.store = sync.OnceValues(a.openStore)
 	a.sagas = sync.OnceValues(a.openTemporal)
-	a.bus = sync.OnceValues(a.openBus)
+	a.bus = sync.OnceValue(a.openBus)
 	return a
 }
 
@@ -89,10 +89,20 @@ func (a *app) openTemporal() (temporal.Sagas, error) {
 	return temporal.Sagas{Client: c}, err
 }
 
-func (a *app) openBus() (*bridge.Publisher, error) {
+func (a *app) openBus() *bridge.Publisher {
 	w := a.cluster.Writer()
 	a.atClose(func() { _ = w.Close() })
-	return &bridge.Publisher{Writer: w, Codecs: a.codecs, Version: version}, nil
+	return &bridge.Publisher{Writer: w, Codecs: a.codecs, Version: version}
+}
+
+// core is what all roles need but kube.
+func (a *app) core() (*store.Store, temporal.Sagas, *bridge.Publisher, error) {
+	s, err := a.store()
+	if err != nil {
+		return nil, temporal.Sagas{}, nil, err
+	}
+	sagas, err := a.sagas()
+	return s, sagas, a.bus(), err
 }
 
 // languages is the registry: what comes with the binary, and over it what

@@ -34,15 +34,7 @@ var roles = []role{
 
 // worker runs the sagas.
 func (a *app) worker(ctx context.Context) error {
-	s, err := a.store()
-	if err != nil {
-		return err
-	}
-	sagas, err := a.sagas()
-	if err != nil {
-		return err
-	}
-	bus, err := a.bus()
+	s, sagas, bus, err := a.core()
 	if err != nil {
 		return err
 	}
@@ -53,15 +45,7 @@ func (a *app) worker(ctx context.Context) error {
 // bridge carries facts to the sagas, and events, output and endings to the
 // store.
 func (a *app) bridge(ctx context.Context) error {
-	s, err := a.store()
-	if err != nil {
-		return err
-	}
-	sagas, err := a.sagas()
-	if err != nil {
-		return err
-	}
-	bus, err := a.bus()
+	s, sagas, bus, err := a.core()
 	if err != nil {
 		return err
 	}
@@ -91,10 +75,7 @@ func (a *app) kube(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bus, err := a.bus()
-	if err != nil {
-		return err
-	}
+	bus := a.bus()
 	w := &kube.Worker{
 		Client: cluster, Namespace: a.Namespace, Bus: bus, Log: a.log, Metrics: kube.NewMetrics(a.registry),
 		Settings: kube.Settings{
@@ -132,11 +113,7 @@ func (a *app) checked(ctx context.Context, check func(context.Context) error) er
 
 // web serves people.
 func (a *app) web(ctx context.Context) error {
-	s, err := a.store()
-	if err != nil {
-		return err
-	}
-	sagas, err := a.sagas()
+	s, sagas, _, err := a.core()
 	if err != nil {
 		return err
 	}
