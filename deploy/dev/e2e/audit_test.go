@@ -40,7 +40,7 @@ func (p *platform) crashing() {
 
 // audit looks, when all tests are done, for what must be true then.
 func (p *platform) audit(ctx context.Context) error {
-	a := &auditor{platform: p, caller: &story{base: p.urls[1]}}
+	a := &auditor{platform: p, caller: &story{base: p.urls[1]}, seen: map[string]bool{}}
 	var errs []error
 	for _, check := range []struct {
 		name string
@@ -71,6 +71,7 @@ type auditor struct {
 	all    []execution
 	stored int // results
 	events int
+	seen   map[string]bool // IDs of events
 }
 
 func (a *auditor) get(ctx context.Context, path string, v any) error {
@@ -134,39 +135,54 @@ func (a *auditor) executions(ctx context.Context) (errs []error) {
 	return errs
 }
 
-// I4, I6: one ending counts, and each event is there once.
+// I4, I6: one ending counts, and each event is there once. The projection may
+// be a little behind.
 func (a *auditor) timelines(ctx context.Context) (errs []error) {
-	seen := map[string]bool{}
 	for _, x := range a.all {
-		var page struct{ Items []event }
-		if err := a.get(ctx, "/api/v1/executions/"+x.ID+"/events?limit=1000", &page); err != nil {
+		var told []event
+		err := await(ctx, 30*time.Second, func() (bool, string) {
+			var page struct{ Items []event }
+			err := a.get(ctx, "/api/v1/executions/"+x.ID+"/events?limit=1000", &page)
+			told = page.Items
+			return err == nil && (!terminal[x.Status] || ended(told)), fmt.Sprintf("%s, %s: no result_stored in the timeline (%v)", x.ID, x.Status, err)
+		})
+		if err == nil {
+			err = a.timeline(x, told)
+		}
+		if err != nil {
 			errs = append(errs, err)
-			continue
 		}
-		a.events += len(page.Items)
-		var endings []string
-		results := 0
-		for _, e := range page.Items {
-			if seen[e.ID] {
-				errs = append(errs, fmt.Errorf("the event %s is there twice", e.ID))
-			}
-			seen[e.ID] = true
-			if status, ok := e.ending(); ok {
-				endings = append(endings, status)
-			}
-			if e.Type == "result_stored" {
-				results++
-			}
-		}
-		// A cancel and the script's own end may both be told: the first counts.
-		if len(endings) == 0 || endings[0] != x.Status || len(endings) > 1 && !slices.Contains(endings, "cancelled") {
-			errs = append(errs, fmt.Errorf("%s is %s, its endings are %v", x.ID, x.Status, endings))
-		}
-		if results != 1 && terminal[x.Status] {
-			errs = append(errs, fmt.Errorf("%s: %d times result_stored in the timeline", x.ID, results))
-		}
+		a.events += len(told)
 	}
 	return errs
+}
+
+// ended reports whether a timeline says that the result is stored.
+func ended(all []event) bool {
+	return slices.ContainsFunc(all, func(e event) bool { return e.Type == "result_stored" })
+}
+
+// timeline says what is wrong with that of x.
+func (a *auditor) timeline(x execution, all []event) error {
+	var endings []string
+	results := 0
+	for _, e := range all {
+		if a.seen[e.ID] {
+			return fmt.Errorf("the event %s is there twice", e.ID)
+		}
+		a.seen[e.ID] = true
+		if status, ok := e.ending(); ok {
+			endings = append(endings, status)
+		}
+		if e.Type == "result_stored" {
+			results++
+		}
+	}
+	// A cancel and the script's own end may both be told: the first counts.
+	if len(endings) == 0 || endings[0] != x.Status || len(endings) > 1 && !slices.Contains(endings, "cancelled") || results != 1 {
+		return fmt.Errorf("%s is %s; in the timeline are the endings %v and %d results", x.ID, x.Status, endings, results)
+	}
+	return nil
 }
 
 // I5, I6, EX-28: one result each. Who was killed between publishing and

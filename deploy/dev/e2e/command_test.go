@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,7 +21,7 @@ type said struct {
 // command is the binary as a user starts it, pointed at one web process.
 func (s *story) command(stdin string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.ctx, the.bin, args...)
-	cmd.Env = append(the.env[:len(the.env):len(the.env)], "CODESAGA_SERVER="+s.base)
+	cmd.Env = append(slices.Clip(the.env), "CODESAGA_SERVER="+s.base)
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.WaitDelay = 10 * time.Second
 	return cmd

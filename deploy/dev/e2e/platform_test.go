@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -118,7 +119,7 @@ func (p *platform) configure() error {
 			p.urls = append(p.urls, "http://"+address)
 		}
 		p.all = append(p.all, &process{
-			name: name, bin: p.bin, args: []string{role}, env: append(p.env[:len(p.env):len(p.env)], setting+address),
+			name: name, bin: p.bin, args: []string{role}, env: append(slices.Clip(p.env), setting+address),
 			log: filepath.Join(p.folder, name+".log"), ready: "http://" + address + "/readyz",
 		})
 	}

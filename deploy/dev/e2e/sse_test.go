@@ -206,7 +206,7 @@ func (s *story) follow(base, id string) *reader {
 	r := newReader()
 	for n := 0; ; n++ {
 		f, err := c.next()
-		if err == io.EOF && r.final != nil {
+		if errors.Is(err, io.EOF) && r.final != nil {
 			break
 		}
 		if err != nil {

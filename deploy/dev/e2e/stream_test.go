@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -73,7 +74,7 @@ func TestAStreamOfWhatHasEndedIsTheStateAndTheResult(t *testing.T) {
 		if r.snapshots[0].Status != "completed" {
 			t.Errorf("the present state is %s", r.snapshots[0].Status)
 		}
-		if c, err := s.connect(s.ctx, base, x.ID, r.last); err != errNothingLeft { // SS-04
+		if c, err := s.connect(s.ctx, base, x.ID, r.last); !errors.Is(err, errNothingLeft) { // SS-04
 			t.Errorf("behind the end: %v %v, want 204", c, err)
 		}
 	}
