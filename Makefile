@@ -35,7 +35,7 @@ e2e: build $(DEV) ## end to end, on the real stack
 	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store; go -C deploy/dev/e2e test -count=1 -timeout 30m ./...'
 
 bench: build $(DEV) ## measure, on the real stack, and print figures
-	@deploy/dev/with-stack.sh go -C deploy/dev/bench run .
+	@deploy/dev/with-stack.sh go -C deploy/bench run .
 
 history: ## record the history of execution ID=… for the replay test, as NAME=…
 	@test -n "$(ID)" -a -n "$(NAME)" || { echo 'usage: make history ID=<execution> NAME=<what-happened>' >&2; exit 2; }
@@ -43,7 +43,7 @@ history: ## record the history of execution ID=… for the replay test, as NAME=
 		--namespace "$${CODESAGA_TEMPORAL_NAMESPACE:-codesaga}" --workflow-id '$(ID)' > workflows/testdata/histories/$(NAME).json
 
 tidy: ## go mod tidy in every module
-	@for m in . deploy/dev deploy/dev/e2e deploy/dev/bench; do (cd $$m && go mod tidy) || exit 1; done
+	@for m in . deploy/dev deploy/dev/e2e deploy/bench; do (cd $$m && go mod tidy) || exit 1; done
 
 $(DEV): FORCE
 	@cd deploy/dev && go build -trimpath -o $(DEV) .

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/codesaga/codesaga/bridge"
+	"github.com/codesaga/codesaga/execution"
 	"github.com/codesaga/codesaga/kube"
 	"github.com/codesaga/codesaga/temporal"
 )
@@ -63,5 +64,9 @@ func (a *app) setupKubernetes(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kube.Setup(ctx, cluster, kube.SetupOptions{Namespace: a.Namespace})
+	most := execution.DefaultBounds
+	return kube.Setup(ctx, cluster, kube.SetupOptions{
+		Namespace: a.Namespace, Pods: int64(2*a.Concurrent + 10), // one that ends is still there when the next begins
+		PodCPUMillis: most.CPUMillis.Max, PodMemoryBytes: most.MemoryBytes.Max,
+	})
 }

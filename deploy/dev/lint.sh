@@ -12,13 +12,13 @@ unformatted=$(git ls-files -co --exclude-standard -- '*.go' | xargs -r gofmt -l)
 test -z "$unformatted" || { echo "not gofmt-ed: $unformatted" >&2; exit 1; }
 
 step tidy
-for module in . deploy/dev deploy/dev/e2e deploy/dev/bench; do
+for module in . deploy/dev deploy/dev/e2e deploy/bench; do
 	(cd "$module" && go mod tidy -diff) || { echo "$module: run make tidy" >&2; exit 1; }
 done
 
 step vet
 go vet ./...
-for module in deploy/dev deploy/dev/e2e deploy/dev/bench; do (cd "$module" && go vet ./...); done
+for module in deploy/dev deploy/dev/e2e deploy/bench; do (cd "$module" && go vet ./...); done
 
 pins=$(sha256sum deploy/dev/tools/go.mod deploy/dev/tools/go.sum | sha256sum | cut -c1-12)
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/codesaga/tools-$pins-$(go env GOVERSION)

@@ -27,7 +27,20 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	p, err := startPlatform(ctx)
+	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))
+	fmt.Print("milliseconds: p50 / p95 / max\n\n")
+	if err := with(ctx, []string{"web", "worker", "bridge", "kube"}, all); err != nil {
+		return err
+	}
+	fmt.Print("\nAll roles in one process, which starts sagas eagerly:\n")
+	return with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return compare(ctx, w, 20, 1) })
+}
+
+// with measures a platform that runs as these processes.
+func with(ctx context.Context, roles []string, measure func(context.Context, *watcher) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	p, err := startPlatform(ctx, roles)
 	if err != nil {
 		return err
 	}
@@ -36,24 +49,25 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))
-	fmt.Print("milliseconds: p50 / p95 / max\n\n")
-
 	for range 3 { // warm: images, connections, caches
 		if _, err := w.measure(ctx); err != nil {
 			return err
 		}
 	}
+	if err := measure(ctx, w); err != nil {
+		return err
+	}
+	p.printMemory()
+	return nil
+}
+
+func all(ctx context.Context, w *watcher) error {
 	for _, load := range []struct{ runs, atOnce int }{{20, 1}, {30, 10}} {
 		if err := compare(ctx, w, load.runs, load.atOnce); err != nil {
 			return err
 		}
 	}
-	if err := w.latency(ctx); err != nil {
-		return err
-	}
-	p.printMemory()
-	return nil
+	return w.latency(ctx)
 }
 
 // compare measures runs of the platform and pods made by hand, both in the same

@@ -15,18 +15,17 @@ import (
 	"time"
 )
 
-var roles = []string{"web", "worker", "bridge", "kube"}
-
 // platform is the roles, as processes, with names of their own on the stack.
 type platform struct {
 	server    string // URL
 	prefix    string // of topics
 	namespace string // of pods
 	dir       string // of logs
+	roles     []string
 	processes map[string]*exec.Cmd
 }
 
-func startPlatform(ctx context.Context) (*platform, error) {
+func startPlatform(ctx context.Context, roles []string) (*platform, error) {
 	bin := os.Getenv("CODESAGA_BIN")
 	if bin == "" {
 		return nil, errors.New("CODESAGA_BIN is not set; use make bench")
@@ -40,7 +39,7 @@ func startPlatform(ctx context.Context) (*platform, error) {
 		return nil, err
 	}
 	name := "bench-" + strings.ToLower(rand.Text()[:6])
-	p := &platform{server: "http://" + address, prefix: name + "_", namespace: "codesaga-bench", dir: dir, processes: map[string]*exec.Cmd{}}
+	p := &platform{server: "http://" + address, prefix: name + "_", namespace: "codesaga-bench", dir: dir, roles: roles, processes: map[string]*exec.Cmd{}}
 	env := append(os.Environ(),
 		"CODESAGA_LISTEN="+address, "CODESAGA_TOPIC_PREFIX="+p.prefix, "CODESAGA_MONGO_DATABASE="+name,
 		"CODESAGA_TEMPORAL_NAMESPACE=codesaga-bench", "CODESAGA_POD_NAMESPACE="+p.namespace)
@@ -105,7 +104,7 @@ func (p *platform) stop() {
 // printMemory prints the resident memory of each role, now and at most.
 func (p *platform) printMemory() {
 	fmt.Println("memory, MiB: now / peak")
-	for _, role := range roles {
+	for _, role := range p.roles {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.processes[role].Process.Pid))
 		if err != nil {
 			continue

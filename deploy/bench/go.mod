@@ -1,4 +1,4 @@
-module github.com/codesaga/codesaga/deploy/dev/bench
+module github.com/codesaga/codesaga/deploy/bench
 
 go 1.26.0
 
