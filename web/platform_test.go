@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -187,6 +188,26 @@ func TestMetrics(t *testing.T) {
 	} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}
+
+// Under another name asks a page whose name was made to lead here.
+func TestServerAnswersToItsNamesOnly(t *testing.T) {
+	tests := []struct {
+		host string
+		code int
+	}{
+		{"localhost:8080", 200}, {"LOCALHOST", 200}, {"127.0.0.1:8080", 200}, {"[::1]:8080", 200},
+		{"evil.example:8080", 421}, {"localhost.evil.example", 421}, {"", 421},
+	}
+	for _, tt := range tests {
+		s, _, _ := serve(nil)
+		s.Hosts = []string{"localhost", "127.0.0.1", "::1"}
+		r, w := httptest.NewRequest("GET", "/api/v1/executions/x1", nil), httptest.NewRecorder()
+		r.Host = tt.host
+		if s.Handler().ServeHTTP(w, r); w.Code != tt.code {
+			t.Errorf("%q: %d %s", tt.host, w.Code, w.Body)
 		}
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -68,6 +71,11 @@ type Server struct {
 	Sagas      Sagas
 	Live       Live
 	User       func(*http.Request) (string, error) // who asks; an error refuses
+
+	// Hosts are the names under which this server may be asked about executions;
+	// any if there is none. A site whose name is made to lead here, after a
+	// browser has loaded its page, asks under its own.
+	Hosts []string
 
 	Languages   execution.Languages
 	LocalImages bool // programs have the images that the development cluster has
@@ -145,12 +153,20 @@ func (s *Server) known(c *gin.Context) error {
 	if err := foreign.Check(c.Request); err != nil {
 		return execution.Errorf(execution.Forbidden, "another site may not ask for this")
 	}
+	if len(s.Hosts) > 0 && !slices.Contains(s.Hosts, hostname(c.Request.Host)) {
+		return newProblem(http.StatusMisdirectedRequest, "misdirected_request", "this server is not known by that name; see the setting allowed-hosts")
+	}
 	user, err := s.User(c.Request)
 	if err != nil {
 		return err
 	}
 	c.Set("user", user)
 	return nil
+}
+
+// hostname is host without its port.
+func hostname(host string) string {
+	return strings.ToLower((&url.URL{Host: host}).Hostname())
 }
 
 // mine returns the execution that c is about. To others than its owner it does

@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Listen         string
 	InsecureListen bool
+	AllowedHosts   string // with commas between
 	HealthListen   string
 	MongoURI       string
 	Database       string
@@ -45,6 +46,7 @@ type Config struct {
 func (c *Config) settings(fs *flag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address of the API and the page")
 	fs.BoolVar(&c.InsecureListen, "insecure-listen", false, "allow -listen on other addresses than loopback, although nobody has to sign in")
+	fs.StringVar(&c.AllowedHosts, "allowed-hosts", "", "names, beside localhost, under which a proxy in front may ask for the API, with commas between")
 	fs.StringVar(&c.HealthListen, "health-listen", "", "address of /healthz, /readyz and /metrics of a process without the role web; empty: none")
 	fs.StringVar(&c.MongoURI, "mongo-uri", "mongodb://127.0.0.1:27017/?directConnection=true", "MongoDB")
 	fs.StringVar(&c.Database, "mongo-database", "codesaga", "database in MongoDB")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -123,7 +124,7 @@ func (a *app) web(ctx context.Context) error {
 	}
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
-		Executions: s, History: s, Keys: s, Sagas: sagas, Live: live, User: local,
+		Executions: s, History: s, Keys: s, Sagas: sagas, Live: live, User: local, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
 		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
@@ -142,6 +143,22 @@ func (a *app) web(ctx context.Context) error {
 // local is the user as long as there is no login. That nobody else can ask is
 // what the check of the setting listen is for.
 func local(*http.Request) (string, error) { return "local", nil }
+
+// hosts are the names that the API answers to: without a login, a page of some
+// site must not reach it through a browser on this machine.
+func (a *app) hosts() []string {
+	if a.InsecureListen {
+		return nil
+	}
+	names := []string{"localhost", "127.0.0.1", "::1"}
+	if a.AllowedHosts != "" {
+		names = append(names, strings.Split(strings.ToLower(a.AllowedHosts), ",")...)
+	}
+	if host, _, err := net.SplitHostPort(a.Listen); err == nil {
+		names = append(names, host)
+	}
+	return names
+}
 
 // checks are those of readiness of a process that serves people.
 func (a *app) checks(mongo, temporal func(context.Context) error, live <-chan struct{}) []web.Check {

@@ -145,6 +145,9 @@ func crashPart(t *testing.T, part string) {
 	trial.check(part)
 	t.Logf("all done %.1f s after the start", time.Since(back).Seconds())
 	s.unharmed(late(), "late\n")
+	for _, base := range the.urls { // each process streams live again, as before
+		s.live(base, 8)
+	}
 }
 
 // submitMeanwhile submits while part is away: a good answer is 202, or 503 with
