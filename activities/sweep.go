@@ -21,7 +21,7 @@ const (
 type Swept struct {
 	Started  int // executions whose saga had not been started
 	Ended    int // executions whose saga is over and has left no ending, as after a termination by an operator
-	Released int // entries of the ledger that nobody was going to give back
+	Released int // entries of the ledger that nobody was going to give back, and pods that nobody was going to delete
 }
 
 // Sweep looks for what fell through: accepted executions without a saga are
@@ -90,6 +90,9 @@ func (a *Activities) sweepLedger(ctx context.Context, before time.Time, s *Swept
 		}
 		if state.Running || err == nil && !state.ClosedAt.Before(before) {
 			continue
+		}
+		if err := a.DeletePod(ctx, c); err != nil { // who did not release did not delete
+			return fmt.Errorf("delete the pod of %s: %w", c.ID, err)
 		}
 		if err := a.Release(ctx, c.ID, c.Pool); err != nil {
 			return fmt.Errorf("release %s: %w", c.ID, err)
