@@ -89,7 +89,12 @@ func (r *Router) follow(ctx context.Context, topic string, partition int, offset
 		case ctx.Err() != nil:
 		default:
 			down.note(r.Cluster.log(), "cannot follow", "topic", topic, "partition", partition, "err", err)
-			err = down.wait(ctx)
+			if !closed(err) {
+				// The reader waits between its own tries and queues an error for
+				// each: to wait here as well is to be told of the outage long
+				// after it is over.
+				err = nil
+			}
 		}
 	}
 }
