@@ -41,7 +41,7 @@ func TestViews(t *testing.T) {
 			x.Status, x.Outcome = execution.Cancelled, &execution.Outcome{Status: execution.Cancelled, Reason: "enough"}
 			x.Usage, x.CancelledBy = &execution.Usage{ExitCode: new(int32(143)), Signal: "SIGTERM"}, "ann"
 		}, "", View{Status: execution.Cancelled, Reason: "enough", CancelledBy: "ann", Result: with(func(r *ViewResult) {
-			r.ExitCode, r.Signal, r.WallSeconds, r.CPUSeconds, r.PeakMemoryBytes = new(int32(143)), "SIGTERM", new(0.0), new(0.0), new(int64(0))
+			r.ExitCode, r.Signal, r.WallSeconds = new(int32(143)), "SIGTERM", new(0.0)
 		})}},
 		{"never started", func(x *execution.Execution) {
 			x.Status, x.Outcome = execution.Errored, &execution.Outcome{Status: execution.Errored, ErrorType: "system_error", Reason: "image_pull"}

@@ -93,7 +93,10 @@ func row(x execution.Execution) View {
 // measure notes what is known of u and o.
 func (r *ViewResult) measure(u *execution.Usage, o *execution.Output) {
 	if u != nil {
-		r.WallSeconds, r.CPUSeconds, r.PeakMemoryBytes, r.OOMKilled = &u.WallSeconds, &u.CPUSeconds, &u.PeakMemoryBytes, u.OOMKilled
+		r.WallSeconds, r.OOMKilled = &u.WallSeconds, u.OOMKilled
+		if u.PeakMemoryBytes > 0 { // else nobody was left to measure: no process takes nothing
+			r.CPUSeconds, r.PeakMemoryBytes = &u.CPUSeconds, &u.PeakMemoryBytes
+		}
 		r.ExitCode, r.Signal = cmp.Or(r.ExitCode, u.ExitCode), cmp.Or(r.Signal, Text(u.Signal)) // of a cancelled run only Usage has them
 	}
 	if o != nil {
