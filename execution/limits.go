@@ -48,7 +48,7 @@ func (b Bounds) Apply(asked, profile Limits) (Limits, error) {
 	each := func(name string, asked *int64, profile int64, r Range) {
 		switch {
 		case *asked != 0:
-			errs.add(*asked >= r.Min && *asked <= r.Max, "limits."+name, "%d..%d", r.Min, r.Max)
+			errs.add(*asked >= r.Min && *asked <= r.Max, "limits."+name, "%s", r)
 		case profile != 0:
 			*asked = min(profile, r.Max)
 		default:
@@ -67,5 +67,5 @@ func (b Bounds) Apply(asked, profile Limits) (Limits, error) {
 	return asked, nil
 }
 
-// String is for logs.
+// String is r as rules of a field say it, such as 1..300.
 func (r Range) String() string { return fmt.Sprintf("%d..%d", r.Min, r.Max) }

@@ -57,20 +57,29 @@ func (c *call) printTable(rows [][]string) error {
 	return nil
 }
 
-// doGet shows one run.
-func doGet(ctx context.Context, c *call, args []string) error {
+// one asks for what is at path below the run that args name. Who wants JSON has
+// been served with that, and nil is returned.
+func (c *call) one(ctx context.Context, args []string, path string) (raw json.RawMessage, err error) {
 	fs := c.flags()
 	asJSON := fs.Bool("json", false, "print JSON, as the API gives it")
 	ids, err := c.parseMixed(fs, args, 1)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var raw json.RawMessage
-	if err := c.api.get(ctx, executionPath(ids[0], ""), &raw); err != nil {
-		return err
+	if err := c.api.get(ctx, executionPath(ids[0], path), &raw); err != nil {
+		return nil, err
 	}
 	if *asJSON {
-		return c.printJSON(raw)
+		return nil, c.printJSON(raw)
+	}
+	return raw, nil
+}
+
+// doGet shows one run.
+func doGet(ctx context.Context, c *call, args []string) error {
+	raw, err := c.one(ctx, args, "")
+	if err != nil || raw == nil {
+		return err
 	}
 	x, err := viewOf(raw)
 	if err != nil {
@@ -157,18 +166,9 @@ func (c *call) printRuns(p page) error {
 
 // doEvents shows what happened to a run.
 func doEvents(ctx context.Context, c *call, args []string) error {
-	fs := c.flags()
-	asJSON := fs.Bool("json", false, "print JSON, as the API gives it")
-	ids, err := c.parseMixed(fs, args, 1)
-	if err != nil {
+	raw, err := c.one(ctx, args, "/events")
+	if err != nil || raw == nil {
 		return err
-	}
-	var raw json.RawMessage
-	if err := c.api.get(ctx, executionPath(ids[0], "/events"), &raw); err != nil {
-		return err
-	}
-	if *asJSON {
-		return c.printJSON(raw)
 	}
 	var p struct {
 		Items []execution.Event `json:"items"`
