@@ -93,4 +93,5 @@ var known = map[execution.EventType]bool{
 	execution.SagaStarted: true, execution.SagaCompensating: true, execution.SagaCompensated: true,
 	execution.SagaCompleted: true, execution.SagaFailed: true, execution.SagaCancelled: true,
 	execution.ResultStored: true, execution.ResultFailed: true,
+	execution.ExecutionReprioritised: true, execution.ExecutionRetried: true,
 }

@@ -28,13 +28,28 @@ const (
 type kinded struct {
 	kind Kind
 	error
+	code string
 }
 
 func (e kinded) Unwrap() error { return e.error }
 
 // Errorf is fmt.Errorf with a kind.
 func Errorf(kind Kind, format string, args ...any) error {
-	return kinded{kind, fmt.Errorf(format, args...)}
+	return kinded{kind: kind, error: fmt.Errorf(format, args...)}
+}
+
+// Coded is Errorf with a code that names the error more closely than its kind,
+// for clients to tell it by: such as queue_full.
+func Coded(kind Kind, code, format string, args ...any) error {
+	return kinded{kind: kind, error: fmt.Errorf(format, args...), code: code}
+}
+
+// CodeOf finds the code of err, or that of its kind if it has none of its own.
+func CodeOf(err error) string {
+	if e, ok := errors.AsType[kinded](err); ok && e.code != "" {
+		return e.code
+	}
+	return string(KindOf(err))
 }
 
 // KindOf finds the kind of err: none if err is nil, Internal if it has none.

@@ -67,6 +67,8 @@ type Usage struct {
 	StartedAt       *time.Time `json:"started_at,omitempty" bson:"started_at,omitempty" avro:"started_at"`
 	FinishedAt      *time.Time `json:"finished_at,omitempty" bson:"finished_at,omitempty" avro:"finished_at"`
 	WallSeconds     float64    `json:"wall_time_seconds" bson:"wall_time_seconds" avro:"wall_time_seconds"`
+	CompileWall     float64    `json:"compile_wall_time_seconds,omitempty" bson:"compile_wall_time_seconds,omitempty" avro:"compile_wall_time_seconds"` // of the compile step, on top
+	CompileCPU      float64    `json:"compile_cpu_time_seconds,omitempty" bson:"compile_cpu_time_seconds,omitempty" avro:"compile_cpu_time_seconds"`    // likewise
 	CPUSeconds      float64    `json:"cpu_time_seconds" bson:"cpu_time_seconds" avro:"cpu_time_seconds"`
 	PeakMemoryBytes int64      `json:"peak_memory_bytes" bson:"peak_memory_bytes" avro:"peak_memory_bytes"`
 	OOMKilled       bool       `json:"oom_killed" bson:"oom_killed" avro:"oom_killed"` // any process
@@ -82,6 +84,20 @@ type Output struct {
 	StdoutTruncated bool  `json:"stdout_truncated" bson:"stdout_truncated" avro:"stdout_truncated"`
 	StderrTruncated bool  `json:"stderr_truncated" bson:"stderr_truncated" avro:"stderr_truncated"`
 	Incomplete      bool  `json:"incomplete,omitempty" bson:"incomplete,omitempty" avro:"incomplete"` // not all chunks came in time to be stored
+
+	CompileBytes     int64      `json:"compile_bytes,omitempty" bson:"compile_bytes,omitempty" avro:"compile_bytes"` // that the compile step printed
+	CompileTruncated bool       `json:"compile_truncated,omitempty" bson:"compile_truncated,omitempty" avro:"compile_truncated"`
+	Artifacts        []Artifact `json:"artifacts,omitempty" bson:"artifacts,omitempty" avro:"artifacts"`                         // in the order of the stream Artifacts
+	ArtifactsSkipped int64      `json:"artifacts_skipped,omitempty" bson:"artifacts_skipped,omitempty" avro:"artifacts_skipped"` // files that were not taken: too many, too large, or no plain files
+}
+
+// Artifact is a file that a script left below /out. Its bytes are a piece of the
+// stream Artifacts.
+type Artifact struct {
+	Path     string `json:"path" bson:"path" avro:"path"`             // below /out, with slashes, in its shortest form
+	Bytes    int64  `json:"bytes" bson:"bytes" avro:"bytes"`          // its size
+	Position int64  `json:"position" bson:"position" avro:"position"` // of its first byte in the stream
+	SHA256   string `json:"sha256" bson:"sha256" avro:"sha256"`       // in hex
 }
 
 // Saga is where a saga stands.
@@ -117,6 +133,9 @@ const (
 	SagaCompleted    EventType = "saga_completed"
 	SagaFailed       EventType = "saga_failed"
 	SagaCancelled    EventType = "saga_cancelled"
+
+	ExecutionReprioritised EventType = "execution_reprioritised" // in the queue, by an operator
+	ExecutionRetried       EventType = "execution_retried"       // another execution, in Saga.Cause, takes its place
 
 	ResultStored EventType = "result_stored"
 	ResultFailed EventType = "result_failed"

@@ -7,8 +7,10 @@ package execution
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -24,7 +26,21 @@ func NewID() ID {
 	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16|uint64(b[6])<<8|uint64(b[7]))
 	b[6] = b[6]&0x0f | 0x70 // version 7
 	b[8] = b[8]&0x3f | 0x80 // variant of the RFC
-	h := hex.EncodeToString(b[:])
+	return format(hex.EncodeToString(b[:]))
+}
+
+// DerivedID returns the ID of what becomes of id for a reason, such as its retry:
+// the same one every time, with the time in it that id has.
+func DerivedID(id ID, reason string) ID {
+	sum := sha256.Sum256([]byte(string(id) + "/" + reason))
+	h := []byte(hex.EncodeToString(sum[:16]))
+	copy(h, strings.ReplaceAll(string(id), "-", "")[:min(12, len(id))])
+	h[12] = '7'                  // version 7
+	h[16] = "89ab"[sum[15]&0x03] // variant of the RFC
+	return format(string(h))
+}
+
+func format(h string) ID {
 	return ID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
 }
 
@@ -42,6 +58,16 @@ type Execution struct {
 	Labels   []Pair   `bson:"labels,omitempty"`
 	Attempt  int32    `bson:"attempt"`             // from 1
 	ParentID ID       `bson:"parent_id,omitempty"` // of a retry: what is retried
+
+	Interactive bool        `bson:"interactive,omitempty"`  // it hears what is sent to it while it runs; see Feed
+	Egress      []Egress    `bson:"egress,omitempty"`       // where it may connect to; empty: nowhere
+	Retry       RetryPolicy `bson:"retry,omitempty"`        // by itself, when the platform failed
+	CallbackURL string      `bson:"callback_url,omitempty"` // is told of the end
+	NotBefore   *time.Time  `bson:"not_before,omitempty"`   // scheduled_at of the submission: it asks for capacity no earlier
+	ScheduleID  string      `bson:"schedule_id,omitempty"`  // of the schedule that made it
+	BatchID     string      `bson:"batch_id,omitempty"`     // of the batch that it belongs to
+	BatchIndex  int32       `bson:"batch_index,omitempty"`  // in that batch, from 0
+	Expected    *Expected   `bson:"expected,omitempty"`     // what it should print; nil: nobody compares
 
 	CorrelationID string `bson:"correlation_id,omitempty"` // of the request that asked for it
 
@@ -68,9 +94,14 @@ type Program struct {
 	Compile  []string `json:"compile,omitempty" bson:"compile,omitempty" avro:"compile"` // argv; empty: nothing is compiled
 	Run      []string `json:"run" bson:"run" avro:"run"`                                 // argv; the script's arguments follow
 	Env      []Pair   `json:"env,omitempty" bson:"env,omitempty" avro:"env"`
+
+	// Of the compile step; 0: as the platform has it.
+	CompileSeconds     int64 `json:"compile_seconds,omitempty" bson:"compile_seconds,omitempty" avro:"compile_seconds"`
+	CompileMemoryBytes int64 `json:"compile_memory_bytes,omitempty" bson:"compile_memory_bytes,omitempty" avro:"compile_memory_bytes"`
 }
 
-// Input is what a user gives to a run, byte for byte.
+// Input is what a user gives to a run, byte for byte. The script is empty if the
+// entry point is one of the files.
 type Input struct {
 	Script string   `bson:"script" avro:"script"`
 	Args   []string `bson:"args,omitempty" avro:"args"`

@@ -96,7 +96,7 @@ func TestLanguages(t *testing.T) {
 		}
 	}
 	l := ls[0]
-	if far, near := l.Program(l.Versions[1], false).Image, l.Program(l.Versions[1], true).Image; far != "far" || near != "near" {
+	if far, near := l.Program(l.Versions[1], false, "").Image, l.Program(l.Versions[1], true, "").Image; far != "far" || near != "near" {
 		t.Errorf("images %s, %s", far, near)
 	}
 }
@@ -118,4 +118,12 @@ func fields(err error) string {
 		names[i] = f.Field
 	}
 	return strings.Join(names, " ")
+}
+
+func TestDerivedIDIsAFunctionOfBoth(t *testing.T) {
+	id := NewID()
+	a, b := DerivedID(id, "retry"), DerivedID(id, "other")
+	if a != DerivedID(id, "retry") || a == b || a == id || len(a) != len(id) || a[:13] != id[:13] || a[14] != '7' {
+		t.Errorf("%s: %s, %s", id, a, b)
+	}
 }

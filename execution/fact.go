@@ -28,6 +28,7 @@ func (f Fact) Implies(g Fact) bool {
 type Report struct {
 	Fact   Fact    `json:"fact,omitempty"`   // none: nothing that a saga waits for
 	Status Status  `json:"status,omitempty"` // of an ending
+	Reason string  `json:"reason,omitempty"` // of an ending that is the platform's fault
 	Usage  *Usage  `json:"usage,omitempty"`  // nil: not known
 	Output *Output `json:"output,omitempty"` // nil: not known
 }
@@ -37,8 +38,16 @@ type Report struct {
 // workflow task, and that one would change nothing.
 func (e Event) Report() (Report, bool) {
 	r := Report{Fact: e.fact(), Usage: e.Usage, Output: e.Output}
+	if r.Output != nil && len(r.Output.Artifacts) > 0 { // names of files are a script's words, and histories have none
+		light := *r.Output
+		light.Artifacts = nil
+		r.Output = &light
+	}
 	if e.Outcome != nil {
 		r.Status = e.Outcome.Status
+		if r.Status == Errored {
+			r.Reason = e.Outcome.Reason
+		}
 	}
 	return r, e.Source != SourceSaga && (r.Fact != "" || r.Usage != nil)
 }

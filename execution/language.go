@@ -1,7 +1,9 @@
 package execution
 
 import (
+	"cmp"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -18,17 +20,30 @@ type Language struct {
 	Run            []string          `json:"run"`
 	Env            map[string]string `json:"env,omitempty"`
 	Limits         Limits            `json:"limits"` // a zero stands for the platform's default
+	CompileLimits  CompileLimits     `json:"compile_limits,omitzero"`
 	DefaultVersion string            `json:"default_version"`
 	Example        string            `json:"example"`
 	Versions       []Version         `json:"versions"` // newest first
 }
 
-// Version is one version of a language.
+// CompileLimits are those of the compile step; a zero stands for 60 seconds and
+// for 1 GiB (parity EX-07).
+type CompileLimits struct {
+	TimeoutSeconds int64 `json:"timeout_seconds,omitempty"`
+	MemoryBytes    int64 `json:"memory_bytes,omitempty"`
+}
+
+// Version is one version of a language. What it has of its own goes before what
+// the language has.
 type Version struct {
-	Version    string `json:"version"`
-	Image      string `json:"image"`                 // any node can pull it
-	LocalImage string `json:"local_image,omitempty"` // the development cluster has it
-	Disabled   bool   `json:"disabled,omitempty"`    // new runs are refused, old results stay readable
+	Version    string            `json:"version"`
+	Image      string            `json:"image"`                 // any node can pull it; by digest once pinned
+	LocalImage string            `json:"local_image,omitempty"` // the development cluster has it
+	Disabled   bool              `json:"disabled,omitempty"`    // new runs are refused, old results stay readable
+	Deprecated bool              `json:"deprecated,omitempty"`  // its makers support it no more
+	Compile    []string          `json:"compile,omitempty"`
+	Run        []string          `json:"run,omitempty"`
+	Env        map[string]string `json:"env,omitempty"` // added to the language's
 }
 
 // Languages is the registry, in the order of IDs.
@@ -68,11 +83,35 @@ func (ls Languages) ids() []string {
 }
 
 // Program is how scripts of v are run, in the image that nodes have or, if
-// local, the development cluster has.
-func (l Language) Program(v Version, local bool) Program {
-	p := Program{Image: v.Image, FileName: l.FileName, Compile: l.Compile, Run: l.Run, Env: Pairs(l.Env)}
+// local, the development cluster has. In commands, {file} stands for the entry
+// point, which is relative to the work folder: the script itself if it is empty;
+// {dir} for its folder, {base} for its name without the extension.
+func (l Language) Program(v Version, local bool, entry string) Program {
+	if entry == "" {
+		entry = l.FileName
+	}
+	fill := strings.NewReplacer("{file}", entry, "{dir}", path.Dir(entry), "{base}", strings.TrimSuffix(path.Base(entry), path.Ext(entry)))
+	argv := func(own, common []string) (all []string) {
+		if len(own) == 0 {
+			own = common
+		}
+		for _, a := range own {
+			all = append(all, fill.Replace(a))
+		}
+		return all
+	}
+	env := maps.Clone(l.Env)
+	if env == nil {
+		env = make(map[string]string)
+	}
+	maps.Copy(env, v.Env)
+	p := Program{Image: v.Image, FileName: entry, Compile: argv(v.Compile, l.Compile), Run: argv(v.Run, l.Run), Env: Pairs(env)}
 	if local && v.LocalImage != "" {
 		p.Image = v.LocalImage
+	}
+	if len(p.Compile) > 0 {
+		p.CompileSeconds = cmp.Or(l.CompileLimits.TimeoutSeconds, 60)
+		p.CompileMemoryBytes = cmp.Or(l.CompileLimits.MemoryBytes, 1<<30)
 	}
 	return p
 }

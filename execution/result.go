@@ -6,17 +6,20 @@ import "time"
 // read from the store.
 const InlineBytes = 256 << 10
 
-// Stream is one of the two that a script prints to.
+// Stream is where a script's bytes go: one of the two that it prints to, what
+// its compiler says, or the files that it leaves.
 type Stream string
 
 // The streams.
 const (
-	Stdout Stream = "stdout"
-	Stderr Stream = "stderr"
+	Stdout    Stream = "stdout"
+	Stderr    Stream = "stderr"
+	Compile   Stream = "compile"   // both outputs of the compile step, as they came
+	Artifacts Stream = "artifacts" // the files below /out, one behind the other; see Artifact
 )
 
-// Chunk is a piece of what a script printed. The chunks of an execution are
-// numbered over both streams, in the order of printing and without a gap.
+// Chunk is a piece of what a script printed or left. The chunks of an execution
+// are numbered over all streams, in the order of printing and without a gap.
 type Chunk struct {
 	ExecutionID ID        `bson:"execution_id" avro:"execution_id"`
 	Number      int64     `bson:"number" avro:"number"` // from 1
@@ -37,6 +40,9 @@ type Result struct {
 	Stdout      []byte    `avro:"stdout"`     // the first InlineBytes
 	Stderr      []byte    `avro:"stderr"`     // the first InlineBytes
 	OutputURL   string    `avro:"output_url"` // of all of it, relative to the API
+	Compile     []byte    `avro:"compile"`    // the first InlineBytes of what the compiler said
+	BatchID     string    `avro:"batch_id"`   // of the batch that it belongs to; may be empty
+	BatchIndex  int32     `avro:"batch_index"`
 }
 
 // Event is r in the log of events: that it can be read, and nothing of it, so

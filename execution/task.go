@@ -9,7 +9,29 @@ type Action string
 const (
 	Create Action = "create" // or, if done before, say how it stands
 	Delete Action = "delete" // for good: no later Create makes a pod
+	Pass   Action = "pass"   // Feed on to the script that runs; dropped if it does not
 )
+
+// MaxFeedBytes is how much one Feed carries at most.
+const MaxFeedBytes = 64 << 10
+
+// Feed is something for a script that runs: input, its end, or a signal. One
+// that comes twice, by its ID, is passed on once.
+type Feed struct {
+	ID     string `avro:"id"`
+	Data   []byte `avro:"data"`   // to its stdin, at most MaxFeedBytes
+	Close  bool   `avro:"close"`  // end of its stdin, behind Data
+	Signal string `avro:"signal"` // to its process group, such as SIGINT; empty: none
+}
+
+// Signals are those that a Feed may carry.
+var Signals = []string{"SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"}
+
+// Egress is a range of addresses that a run may connect to.
+type Egress struct {
+	CIDR  string  `json:"cidr" bson:"cidr" avro:"cidr"`
+	Ports []int32 `json:"ports,omitempty" bson:"ports,omitempty" avro:"ports"` // TCP; empty: any
+}
 
 // TaskLife is how long a task may be under way and still make a pod. It is
 // more than a saga waits for one, and less than a delete is remembered.
@@ -29,23 +51,27 @@ type Task struct {
 	Program       *Program   `avro:"program"`   // nil unless Action is Create
 	Input         *Input     `avro:"input"`     // nil unless Action is Create
 	Limits        *Limits    `avro:"limits"`    // nil unless Action is Create
+	Interactive   bool       `avro:"interactive"`
+	Egress        []Egress   `avro:"egress"`
+	Feed          *Feed      `avro:"feed"` // nil unless Action is Pass
 }
 
 // Capacity is what an execution takes of its pool.
 type Capacity struct {
 	ID          ID       `json:"id" bson:"id"`
 	UserID      string   `json:"user_id" bson:"user_id"`
-	Pool        string   `json:"pool" bson:"-"`
+	Pool        string   `json:"pool" bson:"pool"`
+	Language    string   `json:"language,omitempty" bson:"language,omitempty"`
 	Priority    Priority `json:"priority" bson:"priority"`
 	CPUMillis   int64    `json:"cpu_millis" bson:"cpu_millis"`
 	MemoryBytes int64    `json:"memory_bytes" bson:"memory_bytes"`
 }
 
-// CapacityOf is what x takes.
+// CapacityOf is what x takes: of memory, what the larger of its steps does.
 func CapacityOf(x Execution) Capacity {
 	return Capacity{
-		ID: x.ID, UserID: x.UserID, Pool: x.Pool, Priority: x.Priority,
-		CPUMillis: x.Limits.CPUMillis, MemoryBytes: x.Limits.MemoryBytes,
+		ID: x.ID, UserID: x.UserID, Pool: x.Pool, Language: x.Language, Priority: x.Priority,
+		CPUMillis: x.Limits.CPUMillis, MemoryBytes: max(x.Limits.MemoryBytes, x.Program.CompileMemoryBytes),
 	}
 }
 
@@ -54,10 +80,5 @@ type Admission struct {
 	Granted    bool
 	Position   int64   // in the queue, from 1; 0 when granted
 	ETASeconds float64 // an estimate; 0: not known
-}
-
-// SagaState is what is known of the workflow of an execution.
-type SagaState struct {
-	Running  bool
-	ClosedAt time.Time // zero if it runs, or never ran
+	Patience   float64 // seconds that it may wait in all, as its pool has it now; 0: for ever
 }

@@ -93,7 +93,7 @@ func (s *Server) executionOf(b Submission, user string) (execution.Execution, er
 	limits, err := s.Bounds.Apply(b.Limits.asked(), l.Limits)
 	wrong = add(wrong, err)
 	x := execution.Execution{
-		ID: execution.NewID(), UserID: user, Language: l.ID, Version: v.Version, Program: l.Program(v, s.LocalImages),
+		ID: execution.NewID(), UserID: user, Language: l.ID, Version: v.Version, Program: l.Program(v, s.LocalImages, ""),
 		Input:  execution.Input{Script: b.Script, Args: b.Args, Stdin: b.Stdin, Env: execution.Pairs(b.Env), Files: b.files(&wrong)},
 		Limits: limits, Priority: b.Priority, Pool: b.Pool, Labels: execution.Pairs(b.Labels), Attempt: 1,
 		Status: execution.Queued, CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
