@@ -72,7 +72,8 @@ type Execution struct {
 	CorrelationID string `bson:"correlation_id,omitempty"` // of the request that asked for it
 
 	Status      Status     `bson:"status"`
-	Queue       *Queue     `bson:"queue,omitempty"` // nil unless it waits
+	Queue       *Queue     `bson:"queue,omitempty"`   // nil unless it waits
+	Waiting     *Pod       `bson:"waiting,omitempty"` // why its pod does not start, as NewWaiting says; nil: nothing is known to be wrong, or it runs
 	CreatedAt   time.Time  `bson:"created_at"`
 	ScheduledAt *time.Time `bson:"scheduled_at,omitempty"`
 	StartedAt   *time.Time `bson:"started_at,omitempty"`

@@ -29,8 +29,13 @@ func (s *Store) Project(ctx context.Context, e execution.Event, offset int64) er
 	if next := e.Moves(); next != "" { // also of one that is kept: we may have died between the two
 		return s.Move(ctx, e.ExecutionID, next, e.At)
 	}
-	if e.Type == execution.ExecutionQueued && e.Queue != nil {
+	switch {
+	case e.Type == execution.ExecutionQueued && e.Queue != nil:
 		return s.SetQueue(ctx, e.ExecutionID, e.Queue)
+	case e.Type == execution.PodWaiting && e.Pod != nil:
+		_, err := s.executions.UpdateOne(ctx,
+			bson.M{"_id": e.ExecutionID, "status": bson.M{"$in": before(execution.Running)}}, bson.M{"$set": bson.M{"waiting": e.Pod}})
+		return kinded(err)
 	}
 	return nil
 }

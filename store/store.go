@@ -143,9 +143,13 @@ func (s *Store) Move(ctx context.Context, id execution.ID, next execution.Status
 	if field == "" {
 		return execution.Errorf(execution.Internal, "nothing moves to %s", next)
 	}
+	over := bson.M{"queue": ""}
+	if next == execution.Running {
+		over["waiting"] = ""
+	}
 	done, err := s.executions.UpdateOne(ctx,
 		bson.M{"_id": id, "status": bson.M{"$in": before(next)}},
-		bson.M{"$set": bson.M{"status": next, field: at}, "$unset": bson.M{"queue": ""}})
+		bson.M{"$set": bson.M{"status": next, field: at}, "$unset": over})
 	if err != nil || done.MatchedCount > 0 {
 		return kinded(err)
 	}
