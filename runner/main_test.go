@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -214,7 +215,7 @@ func (p *played) ended(want End) *played {
 	got.WallSeconds, got.CPUSeconds, got.PeakMemoryBytes = 0, 0, 0
 	got.CompileWallSeconds, got.CompileCPUSeconds = 0, 0
 	got.Frames, got.StdoutBytes, got.StderrBytes = 0, 0, 0
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		p.Errorf("got  %+v\nwant %+v\nstderr: %s", got, want, p.out[Stderr])
 	}
 	return p

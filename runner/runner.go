@@ -86,17 +86,17 @@ type runner struct {
 	cgroup string // the container's own cgroup as it is mounted in it; "": unknown
 	stop   <-chan os.Signal
 
-	feed           feed
+	teller         teller
 	all            ceiling
 	stdout, stderr stream
 }
 
 func newRunner(w io.Writer, stop <-chan os.Signal) *runner {
 	r := &runner{dir: "/work", stop: stop}
-	r.feed = feed{w: w, failed: make(chan struct{})}
+	r.teller = teller{w: w, failed: make(chan struct{})}
 	r.all.reached = make(chan struct{})
-	r.stdout = stream{kind: Stdout, feed: &r.feed, all: &r.all}
-	r.stderr = stream{kind: Stderr, feed: &r.feed, all: &r.all}
+	r.stdout = stream{kind: Stdout, teller: &r.teller, all: &r.all}
+	r.stderr = stream{kind: Stderr, teller: &r.teller, all: &r.all}
 	return r
 }
 
@@ -111,7 +111,7 @@ func (r *runner) do(job Job, err error) int {
 	}
 	end.StdoutBytes, end.StdoutTruncated = r.stdout.bytes, r.stdout.truncated
 	end.StderrBytes, end.StderrTruncated = r.stderr.bytes, r.stderr.truncated
-	if r.feed.final(end) != nil || end.ExitCode < 0 {
+	if r.teller.final(end) != nil || end.ExitCode < 0 {
 		return failed
 	}
 	return int(end.ExitCode)
@@ -213,7 +213,7 @@ func (r *runner) carry(t *tree, s step, at time.Time, drained *atomic.Bool) {
 		_, _ = t.stdin.Write(s.stdin) // it need not be read
 		_ = t.stdin.Close()
 	})
-	r.feed.started(s.phase, at)
+	r.teller.started(s.phase, at)
 	pumps.Go(func() { r.stderr.carry(t.stderr, drained) })
 	r.stdout.carry(t.stdout, drained)
 }

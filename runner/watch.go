@@ -32,7 +32,7 @@ func (r *runner) watch(t *tree, l Limits, m *meter) facts {
 	looks := time.NewTicker(look)
 	defer looks.Stop()
 	var kill <-chan time.Time
-	expired, beyond, stop, reached, broken := wall.C, looks.C, r.stop, r.all.reached, r.feed.failed
+	expired, beyond, stop, reached, broken := wall.C, looks.C, r.stop, r.all.reached, r.teller.failed
 	end := func(sig unix.Signal, after time.Duration) {
 		t.signal(sig)
 		kill = time.After(after)
