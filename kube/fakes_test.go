@@ -217,13 +217,20 @@ func (s *stage) do(a execution.Action) {
 	synctest.Wait()
 }
 
-// node changes the pod as a node does.
-func (s *stage) node(change func(*corev1.Pod)) {
+// pod is the pod as it is.
+func (s *stage) pod() *corev1.Pod {
 	s.Helper()
 	pod, err := s.pods().Get(s.Context(), "execution-x1", metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
+	return pod
+}
+
+// node changes the pod as a node does.
+func (s *stage) node(change func(*corev1.Pod)) {
+	s.Helper()
+	pod := s.pod()
 	change(pod)
 	if _, err := s.pods().Update(s.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		s.Fatal(err)

@@ -127,14 +127,20 @@ func (w *Worker) unwanted(pod *corev1.Pod, now time.Time) bool {
 	if w.deleted.has(idOf(pod)) {
 		return true
 	}
-	if k, t := w.keeper(idOf(pod)), terminated(pod); k != nil && t != nil && k.rests() && now.Sub(t.FinishedAt.Time) > kept {
-		return true
-	}
-	age := forgotten
+	due := createdAt(pod).Add(w.Settings.start()) // for the deadline counts from when a node took it
 	if d := pod.Spec.ActiveDeadlineSeconds; d != nil {
-		age += time.Duration(*d)*time.Second + w.Settings.start() // the deadline counts from when a node took it
+		due = due.Add(time.Duration(*d) * time.Second)
 	}
-	return now.Sub(createdAt(pod)) > age
+	if !over(pod) {
+		return now.Sub(due) > forgotten
+	}
+	if k := w.keeper(idOf(pod)); k != nil && !k.rests() {
+		return false
+	}
+	if t := terminated(pod); t != nil {
+		due = t.FinishedAt.Time
+	}
+	return now.Sub(due) > kept
 }
 
 // adopt gives job to its pod, or removes it if there is none.
