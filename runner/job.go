@@ -34,8 +34,9 @@ type File struct {
 }
 
 // Limits say how far a job may go. What is 0 is not limited, unless said
-// otherwise. The compile step has time and memory of its own; CPUSeconds and
-// OpenFiles are the script's alone. The others hold in both steps.
+// otherwise. The compile step has time and memory of its own, and more processes;
+// CPUSeconds, OpenFiles and FileBytes are the script's alone. The others hold in
+// both steps.
 type Limits struct {
 	WallSeconds    float64 `json:"wall_time_seconds"`              // of the script, from the start of its process; not 0
 	CompileSeconds float64 `json:"compile_time_seconds,omitempty"` // the same of the compile step; not 0 if there is one
@@ -59,7 +60,20 @@ type Limits struct {
 	Processes int64 `json:"processes,omitempty"`
 	OpenFiles int64 `json:"open_files,omitempty"` // of each process, RLIMIT_NOFILE
 	FileBytes int64 `json:"file_bytes,omitempty"` // of each file that is written, RLIMIT_FSIZE
-	DiskBytes int64 `json:"disk_bytes,omitempty"` // of all files together, see usage; a file that is larger than that is, too
+	DiskBytes int64 `json:"disk_bytes,omitempty"` // of all files together, see usage
+}
+
+// compileProcesses are those of the compile step at least: compilers start more
+// of them, and threads, than most scripts.
+const compileProcesses = 512
+
+// compile is what of l holds in the compile step.
+func (l Limits) compile() Limits {
+	c := Limits{WallSeconds: l.CompileSeconds, MemoryBytes: l.CompileMemoryBytes, DiskBytes: l.DiskBytes}
+	if l.Processes > 0 {
+		c.Processes = max(l.Processes, compileProcesses)
+	}
+	return c
 }
 
 const outputCeiling = 1 << 30 // bytes, when a job says nothing

@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"sync"
@@ -44,16 +45,22 @@ func (f *teller) started(phase Phase, at time.Time) {
 	f.send(Start, 0, text)
 }
 
+// acknowledge tells that a feed was taken.
+func (f *teller) acknowledge(id string) { f.send(Ack, 0, []byte(id)) }
+
 // final writes the last frame, when nobody else writes any more, and returns
 // the first error there was.
 func (f *teller) final(end End) error {
 	end.Frames = f.number
-	text, _ := json.Marshal(end) // as above: no number of it is infinite
-	f.send(Final, 0, text)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // of names it would make six times as much
+	_ = e.Encode(end)      // as above: no number of it is infinite
+	f.send(Final, 0, bytes.TrimSpace(text.Bytes()))
 	return f.err
 }
 
-// ceiling is what both streams may carry together.
+// ceiling is what all streams may carry together.
 type ceiling struct {
 	limit   int64 // bytes
 	written atomic.Int64
