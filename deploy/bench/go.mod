@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	github.com/segmentio/kafka-go v0.4.51
-	go.temporal.io/sdk v1.51.0
+	go.temporal.io/sdk v1.50.0
 	golang.org/x/sync v0.24.0
 	k8s.io/api v0.37.0
 	k8s.io/apimachinery v0.37.0
