@@ -262,6 +262,26 @@ func (b *bus) Publish(_ context.Context, events ...execution.Event) error {
 	return b.err
 }
 
+// book has one saga, of x1.
+type book struct {
+	filter execution.SagaFilter
+	err    error
+}
+
+func (b *book) View(_ context.Context, id execution.ID) (execution.SagaView, error) {
+	return execution.SagaView{
+		ExecutionID: id, State: execution.StateFailed, FailedStep: "admit", Error: "hunter2",
+		Steps: []execution.SagaStep{{Name: "admit", State: "failed", Attempts: 2, Error: "hunter2"}},
+	}, b.err
+}
+
+func (b *book) List(_ context.Context, f execution.SagaFilter) ([]execution.SagaSummary, string, error) {
+	b.filter = f
+	return nil, "next", b.err
+}
+
+func (b *book) RetryStep(context.Context, execution.ID) error { return b.err }
+
 // feedOf is a live feed that the test writes to.
 type feedOf chan execution.Update
 
@@ -285,7 +305,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 			ID: "python", Name: "Python", Aliases: []string{"py"}, FileName: "main.py", Run: []string{"python3", "main.py"}, DefaultVersion: "3.11",
 			Versions: []execution.Version{{Version: "3.11", Image: "python"}, {Version: "2.7", Disabled: true}},
 		}},
-		Bounds: execution.DefaultBounds, Log: slog.New(slog.DiscardHandler), Bus: &bus{},
+		Bounds: execution.DefaultBounds, Log: slog.New(slog.DiscardHandler), Bus: &bus{}, SagaBook: &book{},
 	}
 	q := &queue{policy: execution.PoolPolicy{Executions: 10, UserRunning: 5}}
 	s.Queue, s.Policies = q, q
