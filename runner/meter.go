@@ -19,7 +19,7 @@ type meter struct {
 }
 
 func measure(root string) *meter {
-	m := &meter{cgroup: cgroup(root)}
+	m := &meter{cgroup: cgroup{root, make(map[string]int)}}
 	m.cpu, _ = m.cgroup.cpu()
 	m.peak, _ = m.cgroup.peakMemory()
 	m.oom, _ = m.cgroup.oomKills()
@@ -28,6 +28,7 @@ func measure(root string) *meter {
 }
 
 func (m *meter) stop(t *tree, f *facts) {
+	defer m.cgroup.close()
 	var ok bool
 	if f.cpu, ok = m.cgroup.cpu(); ok {
 		f.cpu -= m.cpu
@@ -62,24 +63,24 @@ func (m *meter) working(used int64) int64 {
 
 // beyond names the limit that was gone beyond, or none.
 func (m *meter) beyond(l Limits) string {
-	if l.CPUSeconds > 0 {
-		if cpu, ok := m.cgroup.cpu(); ok && cpu-m.cpu >= seconds(l.CPUSeconds) {
-			return "cpu_time"
-		}
+	if used, ok := m.cgroup.memory(); ok {
+		m.working(used)
 	}
-	if l.Processes > 0 {
-		n, ok := m.cgroup.pids()
-		if ok {
-			n -= int64(len(numbers("/proc/self/task")))
-		} else {
-			n = int64(len(descendants(os.Getpid())))
-		}
-		if n > l.Processes {
-			return "processes"
-		}
+	if cpu, ok := m.cgroup.cpu(); l.CPUSeconds > 0 && ok && cpu-m.cpu >= seconds(l.CPUSeconds) {
+		return "cpu_time"
 	}
-	if used, ok := m.cgroup.memory(); ok && m.working(used) > l.MemoryBytes && l.MemoryBytes > 0 {
-		return "memory"
+	if l.Processes > 0 && m.crowded(l.Processes) {
+		return "processes"
 	}
 	return ""
+}
+
+// crowded reports whether there are more than limit processes and threads, but
+// for our own.
+func (m *meter) crowded(limit int64) bool {
+	n, ok := m.cgroup.pids()
+	if !ok {
+		return int64(len(descendants(os.Getpid()))) > limit
+	}
+	return n > limit && n-int64(len(numbers("/proc/self/task"))) > limit
 }
