@@ -45,6 +45,10 @@ func TestRetry(t *testing.T) {
 		if diff := cmp.Diff(want, x, cmpopts.EquateEmpty()); diff != "" {
 			t.Error(diff)
 		}
+		told := s.Bus.(*bus).events
+		if len(told) != 1 || told[0].ID != "x1/web/execution_retried/"+string(v.ID) || told[0].ExecutionID != "x1" || told[0].Saga.Cause != string(v.ID) {
+			t.Errorf("told %+v", told)
+		}
 	}
 }
 
@@ -95,5 +99,9 @@ func TestRetryOnceUnderAKey(t *testing.T) {
 	}
 	if w := ask(s, "POST", executions, small, "Idempotency-Key", "k"); w.Code != 422 {
 		t.Errorf("something else under that key: %d %s", w.Code, w.Body)
+	}
+	theirs := read[View](t, ask(s, "POST", executions+"/x1/retry", "", "Idempotency-Key", "k", "User", "op")) // the key is of who asks
+	if theirs.ID == first.ID || theirs.UserID != "ann" || len(m.rows) != 3 {
+		t.Errorf("an operator's key: %+v", theirs)
 	}
 }

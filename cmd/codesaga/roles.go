@@ -39,7 +39,9 @@ func (a *app) worker(ctx context.Context) error {
 		return err
 	}
 	limits := store.Limits{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory}
-	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas})
+	return workers.Run(ctx, sagas.Client, &activities.Activities{
+		Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout,
+	})
 }
 
 // bridge carries facts to the sagas, and events, output and endings to the
@@ -81,7 +83,7 @@ func (a *app) web(ctx context.Context) error {
 	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
-		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, Bus: bus, Live: live,
+		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
