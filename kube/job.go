@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -26,33 +28,54 @@ func configMapFor(t execution.Task) (*corev1.ConfigMap, error) {
 }
 
 // jobFor is what the runner does for t. The script is written after the files
-// that came with it, so that none of them can take its place; a user's
-// variable wins over the language's.
+// that came with it, so that none of them can take its place; it is empty if
+// one of them is the entry point. A user's variable wins over the language's.
 func jobFor(t execution.Task) runner.Job {
 	p, in := t.Program, t.Input
 	job := runner.Job{
-		Compile: p.Compile,
-		Run:     append(append([]string{}, p.Run...), in.Args...),
-		Env:     execution.Map(p.Env),
-		Stdin:   []byte(in.Stdin),
-		Limits: runner.Limits{
-			WallSeconds: float64(t.Limits.TimeoutSeconds),
-			OutputBytes: t.Limits.OutputBytes,
-			Processes:   t.Limits.Processes,
-			FileBytes:   t.Limits.DiskBytes, // a larger one has no room
-		},
-	}
-	if len(p.Compile) > 0 {
-		job.Limits.CompileSeconds = compileSeconds
+		Compile:     p.Compile,
+		Run:         append(append([]string{}, p.Run...), in.Args...),
+		Env:         execution.Map(p.Env),
+		Stdin:       []byte(in.Stdin),
+		Interactive: t.Interactive,
+		Limits:      limitsOf(t),
 	}
 	for _, v := range in.Env {
 		job.Env[v.Name] = v.Value
 	}
 	for _, f := range in.Files {
-		if f.Path != p.FileName {
+		if in.Script == "" || f.Path != p.FileName {
 			job.Files = append(job.Files, runner.File{Path: f.Path, Content: f.Content})
 		}
 	}
-	job.Files = append(job.Files, runner.File{Path: p.FileName, Content: []byte(in.Script)})
+	if in.Script != "" {
+		job.Files = append(job.Files, runner.File{Path: p.FileName, Content: []byte(in.Script)})
+	}
 	return job
+}
+
+// limitsOf are the limits that the runner holds. The container has the memory
+// of the step that may have more: the runner looks after the other.
+func limitsOf(t execution.Task) runner.Limits {
+	p, asked := t.Program, t.Limits
+	l := runner.Limits{
+		WallSeconds: float64(asked.TimeoutSeconds),
+		CPUSeconds:  float64(asked.CPUSeconds),
+		OutputBytes: asked.OutputBytes,
+		Processes:   asked.Processes,
+		OpenFiles:   asked.OpenFiles,
+		FileBytes:   asked.FileBytes,
+		DiskBytes:   asked.DiskBytes,
+	}
+	if len(p.Compile) == 0 {
+		return l
+	}
+	l.CompileSeconds = float64(cmp.Or(p.CompileSeconds, compileSeconds))
+	switch {
+	case p.CompileMemoryBytes > asked.MemoryBytes:
+		l.MemoryBytes = asked.MemoryBytes
+	case p.CompileMemoryBytes < asked.MemoryBytes:
+		l.CompileMemoryBytes = p.CompileMemoryBytes // 0: as much as the script
+	}
+	return l
 }

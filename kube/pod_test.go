@@ -84,20 +84,53 @@ func TestLabelsAreSafe(t *testing.T) {
 
 func TestJob(t *testing.T) {
 	in := task()
-	in.Program.Compile = []string{"make"}
+	in.Program.Compile, in.Program.CompileSeconds, in.Program.CompileMemoryBytes = []string{"make"}, 90, 1<<30
 	in.Input.Stdin = "\xff"
 	in.Input.Files = []execution.File{{Path: "main.py", Content: []byte("not the script")}, {Path: "d/x", Content: []byte{0}}}
+	in.Limits.CPUSeconds, in.Limits.OpenFiles, in.Limits.FileBytes = 7, 20, 1<<10
+	in.Interactive = true
 	want := runner.Job{
 		Files:   []runner.File{{Path: "d/x", Content: []byte{0}}, {Path: "main.py", Content: []byte("print(1)")}},
 		Compile: []string{"make"}, Run: []string{"python3", "main.py", "-v"},
-		Env: map[string]string{"A": "2"}, Stdin: []byte("\xff"),
-		Limits: runner.Limits{WallSeconds: 30, CompileSeconds: 60, OutputBytes: 1 << 20, Processes: 64, FileBytes: 64 << 20},
+		Env: map[string]string{"A": "2"}, Stdin: []byte("\xff"), Interactive: true,
+		Limits: runner.Limits{
+			WallSeconds: 30, CompileSeconds: 90, CPUSeconds: 7, MemoryBytes: 128 << 20, OutputBytes: 1 << 20,
+			Processes: 64, OpenFiles: 20, FileBytes: 1 << 10, DiskBytes: 64 << 20,
+		},
 	}
 	if diff := cmp.Diff(want, jobFor(in)); diff != "" {
 		t.Error(diff)
 	}
 	if got := in.Program.Run; len(got) != 2 {
 		t.Errorf("the task was changed: %v", got)
+	}
+}
+
+// The step that may have less than the container has a limit of its own.
+func TestMemoryOfSteps(t *testing.T) {
+	for _, c := range []struct{ script, compile, wantScript, wantCompile int64 }{
+		{128, 1024, 128, 0}, {1024, 128, 0, 128}, {128, 128, 0, 0}, {128, 0, 0, 0},
+	} {
+		in := task()
+		in.Program.Compile, in.Program.CompileMemoryBytes, in.Limits.MemoryBytes = []string{"make"}, c.compile, c.script
+		if l := jobFor(in).Limits; l.MemoryBytes != c.wantScript || l.CompileMemoryBytes != c.wantCompile || l.CompileSeconds != compileSeconds {
+			t.Errorf("%+v: %+v", c, l)
+		}
+		in.Program.Compile = nil
+		if l := jobFor(in).Limits; l.MemoryBytes != 0 || l.CompileMemoryBytes != 0 || l.CompileSeconds != 0 {
+			t.Errorf("not compiled, %+v: %+v", c, l)
+		}
+	}
+}
+
+// The entry point is one of the files: it is written as it came.
+func TestJobWithoutAScript(t *testing.T) {
+	in := task()
+	in.Program.FileName, in.Input.Script = "d/main.py", ""
+	in.Input.Files = []execution.File{{Path: "d/main.py", Content: []byte("print(2)")}, {Path: "d/x"}}
+	want := []runner.File{{Path: "d/main.py", Content: []byte("print(2)")}, {Path: "d/x"}}
+	if diff := cmp.Diff(want, jobFor(in).Files); diff != "" {
+		t.Error(diff)
 	}
 }
 

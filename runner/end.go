@@ -32,7 +32,7 @@ type End struct {
 
 	TimedOut  bool   `json:"timed_out,omitempty"`  // the runner's deadline
 	Stopped   bool   `json:"stopped,omitempty"`    // by SIGTERM, whoever sent it
-	Limit     string `json:"limit,omitempty"`      // memory, cpu_time, processes, file_size or output
+	Limit     string `json:"limit,omitempty"`      // memory, cpu_time, processes, open_files, file_size, disk or output
 	OOMKilled bool   `json:"oom_killed,omitempty"` // any process of this phase
 	Error     string `json:"error,omitempty"`      // the platform's own failure; what the script did is no error
 
@@ -51,9 +51,23 @@ type End struct {
 	// largest process.
 	PeakMemoryBytes int64 `json:"peak_memory_bytes"`
 
-	Frames          int64 `json:"frames"`       // of output
-	StdoutBytes     int64 `json:"stdout_bytes"` // written in full, both steps together
-	StderrBytes     int64 `json:"stderr_bytes"`
-	StdoutTruncated bool  `json:"stdout_truncated,omitempty"` // less than that is in frames
-	StderrTruncated bool  `json:"stderr_truncated,omitempty"`
+	Frames           int64 `json:"frames"`       // of the four streams
+	StdoutBytes      int64 `json:"stdout_bytes"` // that the script wrote, in full
+	StderrBytes      int64 `json:"stderr_bytes"`
+	CompileBytes     int64 `json:"compile_bytes,omitempty"`    // that the compile step wrote, both outputs together
+	StdoutTruncated  bool  `json:"stdout_truncated,omitempty"` // less than that is in frames
+	StderrTruncated  bool  `json:"stderr_truncated,omitempty"`
+	CompileTruncated bool  `json:"compile_truncated,omitempty"`
+
+	Artifacts        []Artifact `json:"artifacts,omitempty"`         // in the order of their bytes
+	ArtifactsSkipped int64      `json:"artifacts_skipped,omitempty"` // what else there was: too many, too large, or no plain files
+}
+
+// Artifact is a file that the script left below /out. Its bytes are in frames
+// of kind ArtifactData.
+type Artifact struct {
+	Path     string `json:"path"` // below /out, with slashes, in its shortest form; at most 255 bytes of UTF-8
+	Bytes    int64  `json:"bytes"`
+	Position int64  `json:"position"` // of the first one, in their stream
+	SHA256   string `json:"sha256"`   // in hex
 }

@@ -1,67 +1,121 @@
-//go:build linux
-
 package runner
 
 import (
-	"encoding/json"
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
 	"io"
-	"sync"
-	"sync/atomic"
-	"time"
+	"slices"
+	"strconv"
+	"strings"
 )
 
-// feed numbers the output of a job and writes its frames, one after the other. When
-// the other side does not read, the writers wait, and so does the script.
+// MaxFeed is the number of bytes that one feed carries at most.
+const MaxFeed = 64 << 10
+
+// maxFeedID is the length of the longest ID of a feed.
+const maxFeedID = 255
+
+// maxFeedLine is MaxFeed with every byte escaped, and the longest head.
+const maxFeedLine = 2*MaxFeed + maxFeedID + len("i  csSIGWINCH 65536 \n")
+
+// Signals are those that a feed may carry, such as people send to programs.
+var Signals = []string{"SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"}
+
+// feed is something for the script: input, its end, or a signal. On the wire it
+// is one line of text, escaped as in a Frame:
+//
+//	i <id> <flags> <length> <data>\n
+//
+// ID is 1 to 255 visible characters of ASCII. Flags are c (the end of its stdin,
+// behind data), then s and the name of a signal, or - if there are none. There
+// is one spelling of each feed.
 type feed struct {
-	w io.Writer
-
-	mu     sync.Mutex
-	number int64 // of the last frame of output
-	line   []byte
-	err    error         // the first: nothing is written after it
-	failed chan struct{} // closed then
+	id     string
+	data   []byte
+	close  bool
+	signal string
 }
 
-func (f *feed) send(kind Kind, position int64, payload []byte) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.err != nil {
-		return
+// EncodeFeed returns a feed as a runner reads it on its stdin. When the script
+// has got it, the runner says so with a frame of kind Ack; of the ID and the
+// signal, see Signals, it is not checked here whether a runner takes them.
+func EncodeFeed(id string, data []byte, end bool, signal string) []byte {
+	f := feed{id, data, end, signal}
+	return f.append(nil)
+}
+
+func (f feed) append(to []byte) []byte {
+	return append(escape(f.appendHead(to, len(f.data)), f.data), '\n')
+}
+
+func (f feed) appendHead(to []byte, length int) []byte {
+	flags := ""
+	if f.close {
+		flags = "c"
 	}
-	frame := Frame{Kind: kind, Position: position, Bytes: payload}
-	if frame.output() {
-		f.number++
-		frame.Number = f.number
+	if f.signal != "" {
+		flags += "s" + f.signal
 	}
-	f.line = frame.append(f.line[:0])
-	if _, f.err = f.w.Write(f.line); f.err != nil {
-		close(f.failed)
+	if flags == "" {
+		flags = "-"
+	}
+	return fmt.Appendf(to, "i %s %s %d ", f.id, flags, length)
+}
+
+// feedReader reads feeds. It never holds more than one of them.
+type feedReader struct {
+	lines   *bufio.Reader
+	overrun bool // the last line was too long, and its end is still to come
+}
+
+func newFeedReader(r io.Reader) *feedReader {
+	return &feedReader{lines: bufio.NewReaderSize(r, maxFeedLine)}
+}
+
+// read returns the next feed that there is. What is no feed is skipped: a line
+// may have been cut off when whoever wrote it lost the connection. (Who writes
+// after that begins with a newline, or loses the next one, too.)
+func (r *feedReader) read() (feed, error) {
+	for {
+		line, err := r.lines.ReadSlice('\n')
+		skip := r.overrun
+		r.overrun = errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !r.overrun {
+			return feed{}, err
+		}
+		if skip || r.overrun {
+			continue
+		}
+		if f, ok := parseFeed(line[:len(line)-1]); ok {
+			return f, nil
+		}
 	}
 }
 
-func (f *feed) started(phase Phase, at time.Time) {
-	text, _ := json.Marshal(Started{At: at.UTC(), Phase: phase}) // of these types it does not fail
-	f.send(Start, 0, text)
-}
-
-// final writes the last frame, when nobody else writes any more, and returns
-// the first error there was.
-func (f *feed) final(end End) error {
-	end.Frames = f.number
-	text, _ := json.Marshal(end) // as above: no number of it is infinite
-	f.send(Final, 0, text)
-	return f.err
-}
-
-// ceiling is what both streams may carry together.
-type ceiling struct {
-	limit   int64 // bytes
-	written atomic.Int64
-	reached chan struct{} // closed by the first byte beyond
-}
-
-func (c *ceiling) add(n int) {
-	if now := c.written.Add(int64(n)); now > c.limit && now-int64(n) <= c.limit {
-		close(c.reached)
+// parseFeed reads a line, without its end.
+func parseFeed(line []byte) (f feed, ok bool) {
+	fields := bytes.SplitN(line, []byte(" "), 5)
+	if len(fields) < 5 {
+		return feed{}, false
 	}
+	f.id = string(fields[1])
+	flags, _ := strings.CutPrefix(string(fields[2]), "-")
+	flags, f.close = strings.CutPrefix(flags, "c")
+	f.signal, _ = strings.CutPrefix(flags, "s")
+	length, err := strconv.Atoi(string(fields[3]))
+	if err != nil || length > MaxFeed || !visible(f.id) || f.signal != "" && !slices.Contains(Signals, f.signal) {
+		return feed{}, false
+	}
+	head := f.appendHead(nil, length)
+	if !bytes.HasPrefix(line, head) {
+		return feed{}, false
+	}
+	f.data, err = unescape(line[len(head):])
+	return f, err == nil && len(f.data) == length
+}
+
+func visible(id string) bool {
+	return id != "" && len(id) <= maxFeedID && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }

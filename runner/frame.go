@@ -14,17 +14,23 @@ type Kind byte
 
 // The kinds of frames, as they are on the wire.
 const (
-	Start  Kind = 's' // a Started, in JSON
-	Stdout Kind = 'o'
-	Stderr Kind = 'e'
-	Final  Kind = 'f' // the last frame: an End, in JSON
+	Start        Kind = 's' // a Started, in JSON
+	Stdout       Kind = 'o'
+	Stderr       Kind = 'e'
+	CompileOut   Kind = 'c' // both outputs of the compile step, as they came
+	ArtifactData Kind = 'a' // the files below /out, one behind the other; which, is in End
+	Ack          Kind = 'k' // the ID of a feed that the script has got
+	Final        Kind = 'f' // the last frame: an End, in JSON
 )
 
 // MaxPayload is the number of bytes that one frame carries at most.
 const MaxPayload = 16 << 10
 
-// maxLine is MaxPayload with every byte escaped, and the longest head.
-const maxLine = 2*MaxPayload + len("o 9223372036854775807 9223372036854775807 16384 \n")
+// maxFinal is that of a Final frame: it has the names of all artifacts.
+const maxFinal = 2 * MaxPayload
+
+// maxLine is maxFinal with every byte escaped, and the longest head.
+const maxLine = 2*maxFinal + len("f 9223372036854775807 9223372036854775807 32768 \n")
 
 // ErrFrame says that what was read is not a frame.
 var ErrFrame = errors.New("not a frame")
@@ -40,8 +46,8 @@ var ErrFrame = errors.New("not a frame")
 // There is one spelling of each frame: no signs, no leading zeroes.
 type Frame struct {
 	Kind     Kind
-	Number   int64 // 1, 2, 3, … over all frames of output; 0 for Start and Final
-	Position int64 // of the first byte in its stream; 0 for Start and Final
+	Number   int64 // 1, 2, 3, … over all frames of the four streams; 0 for the others
+	Position int64 // of the first byte in its stream; 0 for the others
 	Bytes    []byte
 }
 
@@ -52,15 +58,7 @@ func (f Frame) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (f Frame) append(to []byte) []byte {
-	to = f.appendHead(to, len(f.Bytes))
-	for rest := f.Bytes; ; {
-		i := bytes.IndexAny(rest, "\\\n\r")
-		if i < 0 {
-			return append(append(to, rest...), '\n')
-		}
-		to = append(append(to, rest[:i]...), '\\', escapes[rest[i]])
-		rest = rest[i+1:]
-	}
+	return append(escape(f.appendHead(to, len(f.Bytes)), f.Bytes), '\n')
 }
 
 func (f Frame) appendHead(to []byte, length int) []byte {
@@ -119,7 +117,7 @@ func parse(line []byte) (Frame, error) {
 	position, err2 := strconv.ParseInt(string(fields[2]), 10, 64)
 	length, err3 := strconv.ParseInt(string(fields[3]), 10, 64)
 	f := Frame{Kind: Kind(fields[0][0]), Number: number, Position: position}
-	if err := errors.Join(err1, err2, err3); err != nil || length < 0 || length > MaxPayload || !f.valid() {
+	if err := errors.Join(err1, err2, err3); err != nil || length < 0 || length > f.most() || !f.valid() {
 		return Frame{}, fmt.Errorf("%w: %.40q", ErrFrame, line)
 	}
 	head := f.appendHead(nil, int(length))
@@ -140,16 +138,38 @@ func parse(line []byte) (Frame, error) {
 
 func (f Frame) valid() bool {
 	switch f.Kind {
-	case Start, Final:
+	case Start, Ack, Final:
 		return f.Number == 0 && f.Position == 0
-	case Stdout, Stderr:
-		return f.Number > 0 && f.Position >= 0
+	}
+	return f.output() && f.Number > 0 && f.Position >= 0
+}
+
+func (f Frame) most() int64 {
+	if f.Kind == Final {
+		return maxFinal
+	}
+	return MaxPayload
+}
+
+// output reports whether f is a piece of one of the four streams.
+func (f Frame) output() bool {
+	switch f.Kind {
+	case Stdout, Stderr, CompileOut, ArtifactData:
+		return true
 	}
 	return false
 }
 
-// output reports whether f is something that was printed.
-func (f Frame) output() bool { return f.Kind == Stdout || f.Kind == Stderr }
+func escape(to, text []byte) []byte {
+	for {
+		i := bytes.IndexAny(text, "\\\n\r")
+		if i < 0 {
+			return append(to, text...)
+		}
+		to = append(append(to, text[:i]...), '\\', escapes[text[i]])
+		text = text[i+1:]
+	}
+}
 
 func unescape(text []byte) ([]byte, error) {
 	out := make([]byte, 0, len(text))

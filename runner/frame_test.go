@@ -17,7 +17,10 @@ func FuzzFrames(f *testing.F) {
 		{Stdout, 1, 0, []byte("hello\r\n\\ \x00\xff")},
 		{Stderr, 2, 1 << 62, []byte("\n")},
 		{Stdout, 3, 9, []byte{}},
-		{Final, 4, 0, []byte(`{"exit_code":0}`)},
+		{CompileOut, 4, 0, []byte("x.go:1: no\n")},
+		{ArtifactData, 5, 0, []byte{0}},
+		{Ack, 0, 0, []byte("id")},
+		{Final, 0, 0, []byte(`{"exit_code":0}`)},
 	} {
 		if _, err := frame.WriteTo(&few); err != nil {
 			f.Fatal(err)
@@ -42,7 +45,7 @@ func FuzzFrames(f *testing.F) {
 				}
 				break
 			}
-			if len(frame.Bytes) > MaxPayload || r.lines.Size() > maxLine {
+			if int64(len(frame.Bytes)) > frame.most() || r.lines.Size() > maxLine {
 				t.Errorf("%d bytes, buffer %d", len(frame.Bytes), r.lines.Size())
 			}
 			if _, err := frame.WriteTo(out); err != nil {
@@ -65,18 +68,22 @@ func TestFrameIsOneLineAndOneWrite(t *testing.T) {
 
 // The longest line there is: every byte escaped, and the longest numbers.
 func TestLongestFrame(t *testing.T) {
-	want := Frame{Stdout, 1<<63 - 1, 1<<63 - 1, bytes.Repeat([]byte("\n"), MaxPayload)}
-	var wire bytes.Buffer
-	if n, err := want.WriteTo(&wire); err != nil || n != int64(maxLine) {
-		t.Fatalf("%d bytes, %v", n, err)
-	}
-	if got, err := NewReader(&wire).Read(); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %d bytes, %v", len(got.Bytes), err)
-	}
-	want.Bytes = append(want.Bytes, 'x')
-	_, _ = want.WriteTo(&wire)
-	if _, err := NewReader(&wire).Read(); !errors.Is(err, ErrFrame) {
-		t.Errorf("one byte more: %v", err)
+	for _, want := range []Frame{
+		{Stdout, 1<<63 - 1, 1<<63 - 1, bytes.Repeat([]byte("\n"), MaxPayload)},
+		{Final, 0, 0, bytes.Repeat([]byte("\\"), maxFinal)},
+	} {
+		var wire bytes.Buffer
+		if n, err := want.WriteTo(&wire); err != nil || n > int64(maxLine) {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		if got, err := NewReader(&wire).Read(); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %d bytes, %v", len(got.Bytes), err)
+		}
+		want.Bytes = append(want.Bytes, 'x')
+		_, _ = want.WriteTo(&wire)
+		if _, err := NewReader(&wire).Read(); !errors.Is(err, ErrFrame) {
+			t.Errorf("one byte more: %v", err)
+		}
 	}
 }
 

@@ -21,6 +21,9 @@ type Job struct {
 	Env     map[string]string `json:"env,omitempty"`     // of both steps, over PATH, HOME, LANG and TMPDIR
 	Stdin   []byte            `json:"-"`                 // of the script; the compile step has none
 	Limits  Limits            `json:"limits"`
+
+	// The script's stdin stays open behind Stdin: what follows comes in feeds.
+	Interactive bool `json:"interactive,omitempty"`
 }
 
 // File is one file of a job. Path is relative to /work, with slashes, in its
@@ -31,15 +34,22 @@ type File struct {
 }
 
 // Limits say how far a job may go. What is 0 is not limited, unless said
-// otherwise. CPUSeconds, Processes, OpenFiles and FileBytes are the script's;
-// the compile step has its own time, and the pod's limits for the rest.
+// otherwise. The compile step has time and memory of its own, and more processes;
+// CPUSeconds, OpenFiles and FileBytes are the script's alone. The others hold in
+// both steps.
 type Limits struct {
 	WallSeconds    float64 `json:"wall_time_seconds"`              // of the script, from the start of its process; not 0
 	CompileSeconds float64 `json:"compile_time_seconds,omitempty"` // the same of the compile step; not 0 if there is one
 	CPUSeconds     float64 `json:"cpu_time_seconds,omitempty"`     // of all processes together, looked at ten times a second
 
+	// What is in use, without the page cache that could be dropped; looked at
+	// fifty times a second. They are for a step that may take less than the
+	// container: at the container's own limit the kernel is the one that looks.
+	MemoryBytes        int64 `json:"memory_bytes,omitempty"`
+	CompileMemoryBytes int64 `json:"compile_memory_bytes,omitempty"`
+
 	OutputBytes        int64 `json:"output_bytes,omitempty"`         // kept of each stream; what is more is only counted
-	OutputCeilingBytes int64 `json:"output_ceiling_bytes,omitempty"` // of both streams; more ends the run. 0: 1 GiB
+	OutputCeilingBytes int64 `json:"output_ceiling_bytes,omitempty"` // of all streams; more ends the run. 0: 1 GiB
 
 	// Processes and threads at a time. More than that, seen ten times a second
 	// in the cgroup, ends the run. RLIMIT_NPROC cannot be the limit, for it
@@ -50,6 +60,20 @@ type Limits struct {
 	Processes int64 `json:"processes,omitempty"`
 	OpenFiles int64 `json:"open_files,omitempty"` // of each process, RLIMIT_NOFILE
 	FileBytes int64 `json:"file_bytes,omitempty"` // of each file that is written, RLIMIT_FSIZE
+	DiskBytes int64 `json:"disk_bytes,omitempty"` // of all files together, see usage
+}
+
+// compileProcesses are those of the compile step at least: compilers start more
+// of them, and threads, than most scripts.
+const compileProcesses = 512
+
+// compile is what of l holds in the compile step.
+func (l Limits) compile() Limits {
+	c := Limits{WallSeconds: l.CompileSeconds, MemoryBytes: l.CompileMemoryBytes, DiskBytes: l.DiskBytes}
+	if l.Processes > 0 {
+		c.Processes = max(l.Processes, compileProcesses)
+	}
+	return c
 }
 
 const outputCeiling = 1 << 30 // bytes, when a job says nothing
@@ -132,7 +156,7 @@ func (j Job) check() error {
 	case !(l.WallSeconds > 0), len(j.Compile) > 0 && !(l.CompileSeconds > 0):
 		return errors.New("job: a step without a deadline")
 	case min(l.CompileSeconds, l.CPUSeconds) < 0,
-		min(l.OutputBytes, l.OutputCeilingBytes, l.Processes, l.OpenFiles, l.FileBytes) < 0:
+		min(l.OutputBytes, l.OutputCeilingBytes, l.Processes, l.OpenFiles, l.FileBytes, l.DiskBytes, l.MemoryBytes, l.CompileMemoryBytes) < 0:
 		return errors.New("job: a limit below 0")
 	}
 	for name, value := range j.Env {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -123,7 +124,7 @@ func TestVerdict(t *testing.T) {
 		var end End
 		c.facts.tell(&end)
 		end.WallSeconds, end.CPUSeconds, end.StartedAt, end.FinishedAt = 0, 0, time.Time{}, time.Time{}
-		if end != c.want {
+		if !reflect.DeepEqual(end, c.want) {
 			t.Errorf("%s: got %+v, want %+v", name, end, c.want)
 		}
 	}

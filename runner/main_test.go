@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -43,8 +44,10 @@ func playRunner() int {
 	if os.Getpid() != 1 {
 		check(subreaper())
 	}
-	r.dir, r.cgroup = os.Getenv("DIR"), os.Getenv("CGROUP")
-	job, err := open(filepath.Join(r.dir, "..", "job.json"))
+	r.dir, r.cgroup, r.stdin = os.Getenv("DIR"), os.Getenv("CGROUP"), pollable(os.Stdin)
+	r.out = filepath.Join(r.dir, "..", "out")
+	r.folders = []string{r.dir, r.out}
+	job, err := openJob(filepath.Join(r.dir, "..", "job.json"))
 	if i := slices.Index(job.Run, "PID"); i > 0 { // /proc is the machine's, also in a namespace
 		job.Run[i], err = os.Readlink("/proc/self")
 	}
@@ -67,7 +70,9 @@ type played struct {
 	frames  *Reader
 	dir     string
 	all     []Frame
+	output  int64 // frames
 	started []Started
+	acked   []string
 	out     map[Kind][]byte
 	end     *End
 	code    int
@@ -82,7 +87,7 @@ func launch(t *testing.T, job Job, options ...func(*exec.Cmd)) *played {
 	p := &played{T: t, dir: filepath.Join(top, "work"), out: make(map[Kind][]byte)}
 	text, err := EncodeJob(job)
 	p.must(err)
-	p.must(os.Mkdir(p.dir, 0o755))
+	p.must(errors.Join(os.Mkdir(p.dir, 0o755), os.Mkdir(filepath.Join(top, "out"), 0o755)))
 	p.must(os.WriteFile(filepath.Join(top, "job.json"), text, 0o644))
 	binary, err := os.Executable()
 	p.must(err)
@@ -134,7 +139,8 @@ func (p *played) next() bool {
 	p.must(err)
 	var want int64 // of output only
 	if f.output() {
-		want = int64(len(p.all)-len(p.started)) + 1
+		p.output++
+		want = p.output
 	}
 	if p.end != nil || f.Number != want {
 		p.Fatalf("frame %d in place of %d, end %v", f.Number, want, p.end)
@@ -145,6 +151,8 @@ func (p *played) next() bool {
 		var s Started
 		p.must(json.Unmarshal(f.Bytes, &s))
 		p.started = append(p.started, s)
+	case Ack:
+		p.acked = append(p.acked, string(f.Bytes))
 	case Final:
 		p.end = new(End)
 		p.must(json.Unmarshal(f.Bytes, p.end))
@@ -181,8 +189,8 @@ func (p *played) wait() *played {
 	if p.end == nil {
 		p.Fatalf("no final frame; exit %d", p.code)
 	}
-	if n := int64(len(p.all) - 1 - len(p.started)); p.end.Frames != n {
-		p.Errorf("end counts %d frames, there were %d", p.end.Frames, n)
+	if p.end.Frames != p.output {
+		p.Errorf("end counts %d frames, there were %d", p.end.Frames, p.output)
 	}
 	if want := int(p.end.ExitCode); p.code != want && (want != -1 || p.code != failed) {
 		p.Errorf("exit code %d, told %d", p.code, want)
@@ -213,8 +221,9 @@ func (p *played) ended(want End) *played {
 	got.StartedAt, got.FinishedAt = time.Time{}, time.Time{}
 	got.WallSeconds, got.CPUSeconds, got.PeakMemoryBytes = 0, 0, 0
 	got.CompileWallSeconds, got.CompileCPUSeconds = 0, 0
-	got.Frames, got.StdoutBytes, got.StderrBytes = 0, 0, 0
-	if got != want {
+	got.Frames, got.StdoutBytes, got.StderrBytes, got.CompileBytes = 0, 0, 0, 0
+	got.Artifacts = nil
+	if !reflect.DeepEqual(got, want) {
 		p.Errorf("got  %+v\nwant %+v\nstderr: %s", got, want, p.out[Stderr])
 	}
 	return p

@@ -13,7 +13,9 @@ import (
 
 // rlimits are those of getrlimit(2) that follow from l, soft and hard.
 func rlimits(l Limits) map[int][2]int64 {
-	limits := make(map[int][2]int64)
+	// Of a crash nobody reads the memory. 1 keeps it from files, as 0 does, and
+	// from a program in core_pattern, which 0 does not; see core(5).
+	limits := map[int][2]int64{unix.RLIMIT_CORE: {1, 1}}
 	if l.CPUSeconds > 0 { // whole seconds; SIGXCPU, and a second later SIGKILL
 		s := int64(math.Ceil(min(l.CPUSeconds, math.MaxInt32)))
 		limits[unix.RLIMIT_CPU] = [2]int64{s, s + 1}
@@ -21,14 +23,22 @@ func rlimits(l Limits) map[int][2]int64 {
 	if l.OpenFiles > 0 {
 		limits[unix.RLIMIT_NOFILE] = [2]int64{l.OpenFiles, l.OpenFiles}
 	}
-	if l.FileBytes > 0 {
-		limits[unix.RLIMIT_FSIZE] = [2]int64{l.FileBytes, l.FileBytes}
+	if n, _ := l.largestFile(); n > 0 {
+		limits[unix.RLIMIT_FSIZE] = [2]int64{n, n}
 	}
 	if l.Processes > 0 && ownUsers() { // see Limits: not the limit, but its backstop
 		n := 2*l.Processes + 64
 		limits[unix.RLIMIT_NPROC] = [2]int64{n, n}
 	}
 	return limits
+}
+
+// largestFile is how large a file may become, or 0, and which limit that is.
+func (l Limits) largestFile() (bytes int64, limit string) {
+	if l.FileBytes > 0 && (l.DiskBytes == 0 || l.FileBytes <= l.DiskBytes) {
+		return l.FileBytes, "file_size"
+	}
+	return l.DiskBytes, "disk"
 }
 
 // ownUsers says that we are in a user namespace of our own, where nobody else

@@ -12,91 +12,29 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// failed is the exit code of the runner when there is none of a script: it
-// could not be started, or what became of it could not be told.
-const failed = 125
-
-// Main is the program. As `runner /job/job.json` it does the job in that file,
-// tells of it in frames on stdout, and returns the script's exit code, or 125
-// when there is none. It is meant to be PID 1 of a container; anywhere else it
-// has to be alone, for it ends and reaps whatever descends from it.
-// As `runner exec` it is the last step before a script, see execute. As `runner
-// copy TARGET` it puts itself there: for clusters without image volumes, where
-// an init container has to bring the runner.
-func Main(args []string) int {
-	if len(args) == 3 && args[1] == "copy" {
-		if err := copySelf(args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, "runner: copy:", err)
-			return failed
-		}
-		return 0
-	}
-	if len(args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: runner <job file> | runner copy <target>")
-		return failed
-	}
-	if args[1] == stage {
-		return execute()
-	}
-	stop, err := Shield()
-	r := newRunner(os.Stdout, stop)
-	if os.Getpid() == 1 {
-		r.cgroup = "/sys/fs/cgroup"
-	} else if err == nil {
-		err = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-	}
-	var job Job
-	if err == nil {
-		job, err = open(args[1])
-	}
-	return r.do(job, err)
-}
-
-// copySelf writes the program that runs to a file that is not there yet.
-func copySelf(target string) (err error) {
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, self.Close()) }()
-	f, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755) //nolint:gosec // a program, and whoever starts us says where
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, self)
-	return errors.Join(err, f.Close())
-}
-
-func open(name string) (Job, error) {
-	f, err := os.Open(name) //nolint:gosec // whoever starts us says what to do
-	if err != nil {
-		return Job{}, fmt.Errorf("read job: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	return readJob(f)
-}
 
 // runner does one job.
 type runner struct {
-	dir    string // where the script is, and works
-	cgroup string // the container's own cgroup as it is mounted in it; "": unknown
-	stop   <-chan os.Signal
+	dir     string   // where the script is, and works
+	out     string   // where it leaves its artifacts
+	folders []string // all that it can write to
+	cgroup  string   // the container's own cgroup as it is mounted in it; "": unknown
+	stop    <-chan os.Signal
+	stdin   *os.File // where feeds come from
 
-	feed           feed
-	all            ceiling
-	stdout, stderr stream
+	teller                  teller
+	all                     ceiling
+	stdout, stderr, compile stream
 }
 
 func newRunner(w io.Writer, stop <-chan os.Signal) *runner {
-	r := &runner{dir: "/work", stop: stop}
-	r.feed = feed{w: w, failed: make(chan struct{})}
+	r := &runner{dir: "/work", out: "/out", folders: []string{"/work", "/tmp", "/out"}, stop: stop}
+	r.teller = teller{w: w, failed: make(chan struct{})}
 	r.all.reached = make(chan struct{})
-	r.stdout = stream{kind: Stdout, feed: &r.feed, all: &r.all}
-	r.stderr = stream{kind: Stderr, feed: &r.feed, all: &r.all}
+	r.stdout = stream{kind: Stdout, teller: &r.teller, all: &r.all}
+	r.stderr = stream{kind: Stderr, teller: &r.teller, all: &r.all}
+	r.compile = stream{kind: CompileOut, teller: &r.teller, all: &r.all}
 	return r
 }
 
@@ -111,7 +49,8 @@ func (r *runner) do(job Job, err error) int {
 	}
 	end.StdoutBytes, end.StdoutTruncated = r.stdout.bytes, r.stdout.truncated
 	end.StderrBytes, end.StderrTruncated = r.stderr.bytes, r.stderr.truncated
-	if r.feed.final(end) != nil || end.ExitCode < 0 {
+	end.CompileBytes, end.CompileTruncated = r.compile.bytes, r.compile.truncated
+	if r.teller.final(end) != nil || end.ExitCode < 0 {
 		return failed
 	}
 	return int(end.ExitCode)
@@ -119,7 +58,7 @@ func (r *runner) do(job Job, err error) int {
 
 func (r *runner) work(job Job) (End, error) {
 	r.all.limit = job.Limits.OutputCeilingBytes
-	r.stdout.limit, r.stderr.limit = job.Limits.OutputBytes, job.Limits.OutputBytes
+	r.stdout.limit, r.stderr.limit, r.compile.limit = job.Limits.OutputBytes, job.Limits.OutputBytes, job.Limits.OutputBytes
 	if err := write(r.dir, job.Files); err != nil {
 		return End{ExitCode: -1, Phase: Run}, err
 	}
@@ -127,16 +66,19 @@ func (r *runner) work(job Job) (End, error) {
 	if len(job.Compile) > 0 {
 		var err error
 		compiled, err = r.step(step{
-			phase: Compile, argv: job.Compile, env: r.env(job),
-			limits: Limits{WallSeconds: job.Limits.CompileSeconds},
+			phase: Compile, argv: job.Compile, env: r.env(job), limits: job.Limits.compile(),
 		})
 		if err != nil || compiled.ExitCode != 0 || compiled.cut() {
 			return compiled, err
 		}
 	}
-	end, err := r.step(step{phase: Run, argv: job.Run, env: r.env(job), stdin: job.Stdin, limits: job.Limits})
+	end, err := r.step(step{
+		phase: Run, argv: job.Run, env: r.env(job), stdin: job.Stdin, interactive: job.Interactive, limits: job.Limits,
+	})
 	end.CompileWallSeconds, end.CompileCPUSeconds = compiled.WallSeconds, compiled.CPUSeconds
-	end.PeakMemoryBytes = max(end.PeakMemoryBytes, compiled.PeakMemoryBytes)
+	if err == nil && !end.Stopped {
+		r.collect(&end)
+	}
 	return end, err
 }
 
@@ -162,11 +104,12 @@ func (r *runner) env(job Job) []string {
 
 // step is one of the two: one process and all that come from it.
 type step struct {
-	phase  Phase
-	argv   []string
-	env    []string
-	stdin  []byte
-	limits Limits
+	phase       Phase
+	argv        []string
+	env         []string
+	stdin       []byte
+	interactive bool // its stdin stays open behind that
+	limits      Limits
 }
 
 // step runs s until nothing is left of it. An error is the platform's: the
@@ -187,16 +130,23 @@ func (r *runner) step(s step) (End, error) {
 	end.StartedAt = time.Now()
 	var pumps sync.WaitGroup
 	drained := new(atomic.Bool)
+	over := r.give(t, s, &pumps)
 	pumps.Go(func() { r.carry(t, s, end.StartedAt, drained) })
-	f := r.watch(t, s.limits, m)
+	survey := r.survey(t, s.limits)
+	f := r.watch(t, s.limits, m, survey)
 	f.finished = time.Now()
+	survey.stop()
 	left := t.clear()
+	t.files.stop()
 	drained.Store(true)
 	_ = t.stdout.SetReadDeadline(f.finished)
-	_ = t.stderr.SetReadDeadline(f.finished)
-	_ = t.stdin.Close()
+	if t.stderr != nil {
+		_ = t.stderr.SetReadDeadline(f.finished)
+	}
+	over()
 	pumps.Wait()
-	m.stop(&f)
+	m.stop(t, &f)
+	survey.end(&f)
 	f.tell(&end)
 	if left && s.phase == Compile { // whoever waits for it would wait for the next step, too
 		return end, errors.New("compile: left a process that cannot be killed")
@@ -204,16 +154,31 @@ func (r *runner) step(s step) (End, error) {
 	return end, nil
 }
 
-// carry tells that s has started, and pumps its three streams. It is none of
-// the supervisor's business: each of them may block, and the script's clock runs.
+// give pumps what s has to read to its stdin, and returns what ends that.
+func (r *runner) give(t *tree, s step, pumps *sync.WaitGroup) (over func()) {
+	if !s.interactive {
+		pumps.Go(func() {
+			_, _ = t.stdin.Write(s.stdin) // it need not be read
+			_ = t.stdin.Close()
+		})
+		return func() { _ = t.stdin.Close() }
+	}
+	in, done := newInput(r.stdin, t, s.stdin, r.teller.acknowledge), make(chan struct{})
+	pumps.Go(in.pour)
+	pumps.Go(func() { in.hear(done) })
+	return func() { close(done); in.stop() }
+}
+
+// carry tells that s has started, and makes frames of what it writes. It is
+// none of the supervisor's business: it may block, and the script's clock runs.
 func (r *runner) carry(t *tree, s step, at time.Time, drained *atomic.Bool) {
+	r.teller.started(s.phase, at)
+	if s.phase == Compile {
+		r.compile.carry(t.stdout, drained)
+		return
+	}
 	var pumps sync.WaitGroup
 	defer pumps.Wait()
-	pumps.Go(func() {
-		_, _ = t.stdin.Write(s.stdin) // it need not be read
-		_ = t.stdin.Close()
-	})
-	r.feed.started(s.phase, at)
 	pumps.Go(func() { r.stderr.carry(t.stderr, drained) })
 	r.stdout.carry(t.stdout, drained)
 }

@@ -66,15 +66,15 @@ func TestCompiledLanguage(t *testing.T) {
 	job := self("exit", "4")
 	job.Compile = []string{os.Args[0], "0"}
 	job.Limits.CompileSeconds = 10
-	p := play(t, job).ended(End{ExitCode: 4}).printed(Stdout, []byte("out\nout\n"))
+	p := play(t, job).ended(End{ExitCode: 4}).printed(CompileOut, []byte("out\n")).printed(Stdout, []byte("out\n"))
 	if len(p.started) != 2 || p.started[0].Phase != Compile || p.started[1].Phase != Run {
 		t.Errorf("started %+v", p.started)
 	}
-	if p.end.CompileWallSeconds <= 0 || p.end.StdoutBytes != 8 {
+	if p.end.CompileWallSeconds <= 0 || p.end.StdoutBytes != 4 || p.end.CompileBytes != 4 {
 		t.Errorf("end %+v", p.end)
 	}
 	job.Compile = []string{os.Args[0], "2"}
-	p = play(t, job).ended(End{ExitCode: 2, Phase: Compile}).printed(Stdout, []byte("out\n"))
+	p = play(t, job).ended(End{ExitCode: 2, Phase: Compile}).printed(CompileOut, []byte("out\n"))
 	if len(p.started) != 1 {
 		t.Errorf("started %+v", p.started)
 	}

@@ -24,8 +24,8 @@ const (
 	// From fork to exec: reading an interpreter from a slow disk is in it.
 	startTimeout = 30 * time.Second
 
-	reports, orders = 3, 4 // the stage's descriptors beside stdio
-	begun           = '!'  // what it reports when all that is missing is exec
+	reports, orders, socket = 3, 4, 5 // the stage's descriptors beside stdio
+	begun                   = '!'     // what it reports when all that is missing is exec
 )
 
 // order is what the stage is told, in JSON.
@@ -33,6 +33,7 @@ type order struct {
 	Argv   []string         `json:"argv"`
 	Env    []string         `json:"env"`
 	Limits map[int][2]int64 `json:"limits"` // RLIMIT_*: soft, hard
+	Last   int64            `json:"last"`   // the descriptor to watch, see install; 0: none
 }
 
 // start starts s and returns when the script's program runs. Between fork and
@@ -40,17 +41,27 @@ type order struct {
 // the stage. It is started by syscall.ForkExec, for what os.StartProcess
 // returns wants to wait for itself.
 func (r *runner) start(s step) (*tree, error) {
-	text, err := json.Marshal(order{Argv: s.argv, Env: s.env, Limits: rlimits(s.limits)})
-	if err != nil {
-		return nil, err
-	}
+	o := order{Argv: s.argv, Env: s.env, Limits: rlimits(s.limits)}
 	var pipes pipes
 	defer pipes.closeTheirs()
 	t := &tree{ended: make(chan syscall.WaitStatus, 1), gone: make(chan struct{})}
-	t.stdin, t.stdout, t.stderr = pipes.in(), pipes.out(), pipes.out()
+	t.stdin, t.stdout = pipes.in(), pipes.out()
+	if s.phase == Compile {
+		pipes.same() // one pipe for both keeps the order of what is written
+	} else {
+		t.stderr = pipes.out()
+	}
 	report, tell := pipes.out(), pipes.in()
 	defer report.Close() //nolint:errcheck // it was only read
 	defer tell.Close()   //nolint:errcheck // the report says what came of it
+	if s.limits.OpenFiles > 0 {
+		o.Last = s.limits.OpenFiles - 1
+		t.files = &descriptors{limit: s.limits.OpenFiles, socket: pipes.socket(), done: make(chan struct{})}
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		pipes.err = errors.Join(pipes.err, err)
+	}
 	if pipes.err == nil {
 		t.pid, pipes.err = syscall.ForkExec("/proc/self/exe", []string{"runner", stage}, &syscall.ProcAttr{ //nolint:gosec // it is ourselves
 			Dir: r.dir, Files: pipes.theirs, Sys: &syscall.SysProcAttr{Setsid: true},
@@ -62,8 +73,12 @@ func (r *runner) start(s step) (*tree, error) {
 	}
 	pipes.closeTheirs()
 	go t.reap()
+	if t.files != nil {
+		go t.files.listen()
+	}
 	if err := await(tell, report, text); err != nil {
 		t.clear()
+		t.files.stop()
 		pipes.closeOurs()
 		return nil, err
 	}
@@ -97,6 +112,7 @@ func execute() int {
 	// What is left after exec is stdio. Our own descriptors, to begin with.
 	unix.CloseOnExec(reports)
 	unix.CloseOnExec(orders)
+	unix.CloseOnExec(socket)
 	_ = unix.CloseRange(reports, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC) // Linux 5.11
 	_, _ = report.WriteString(string(begun))
 	_, _ = report.WriteString(become(os.NewFile(orders, "orders")).Error())
@@ -129,50 +145,17 @@ func become(orders io.Reader) error {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, new(unix.Sigset_t), nil); err != nil {
 		return err
 	}
+	if o.Last > 0 {
+		if err := install(socket, o.Last); err != nil {
+			return err
+		}
+	}
 	// The last one may keep us from starting a thread.
-	for _, which := range []int{unix.RLIMIT_CPU, unix.RLIMIT_NOFILE, unix.RLIMIT_FSIZE, unix.RLIMIT_NPROC} {
+	for _, which := range []int{unix.RLIMIT_CORE, unix.RLIMIT_CPU, unix.RLIMIT_NOFILE, unix.RLIMIT_FSIZE, unix.RLIMIT_NPROC} {
 		if err := limit(which, o.Limits); err != nil {
 			return err
 		}
 	}
 	err = syscall.Exec(program, o.Argv, o.Env) //nolint:gosec // strangers' programs are what it is for
 	return &os.PathError{Op: "exec", Path: program, Err: err}
-}
-
-// pipes collects the ends of pipes. Ours wait in Go's poller and theirs block;
-// all of them are closed on exec, but for theirs as the stage's 0, 1, 2, …
-type pipes struct {
-	ours   []*os.File
-	theirs []uintptr
-	err    error // the first
-}
-
-func (p *pipes) in() *os.File  { return p.open(1) }
-func (p *pipes) out() *os.File { return p.open(0) }
-
-func (p *pipes) open(our int) *os.File {
-	var ends [2]int
-	if p.err != nil {
-		return nil
-	}
-	if p.err = unix.Pipe2(ends[:], unix.O_CLOEXEC); p.err != nil {
-		return nil
-	}
-	p.err = unix.SetNonblock(ends[our], true)
-	file := os.NewFile(uintptr(ends[our]), "pipe")
-	p.ours, p.theirs = append(p.ours, file), append(p.theirs, uintptr(ends[1-our]))
-	return file
-}
-
-func (p *pipes) closeTheirs() {
-	for _, fd := range p.theirs {
-		_ = unix.Close(int(fd))
-	}
-	p.theirs = nil
-}
-
-func (p *pipes) closeOurs() {
-	for _, file := range p.ours {
-		_ = file.Close()
-	}
 }

@@ -23,10 +23,10 @@ const (
 // stream makes frames of what the script writes to one of its two outputs, in
 // both steps of a job: one goroutine at a time. It holds less than one frame.
 type stream struct {
-	kind  Kind
-	limit int64 // bytes that are kept; 0: all
-	feed  *feed
-	all   *ceiling
+	kind   Kind
+	limit  int64 // bytes that are kept; 0: all
+	teller *teller
+	all    *ceiling
 
 	bytes     int64 // that the script wrote
 	sent      int64 // that are in frames
@@ -147,7 +147,7 @@ func (s *stream) flush(n int) {
 		if size > MaxPayload {
 			size = whole(s.pending[:MaxPayload])
 		}
-		s.feed.send(s.kind, s.sent, s.pending[:size])
+		s.teller.send(s.kind, s.sent, s.pending[:size])
 		s.sent += int64(size)
 		s.pending = s.pending[:copy(s.pending, s.pending[size:])]
 		n -= size

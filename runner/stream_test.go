@@ -94,7 +94,7 @@ func TestSurvivorDoesNotHoldUpTheEnd(t *testing.T) {
 	}
 	defer pipes.closeTheirs()
 	var wire bytes.Buffer
-	s := stream{kind: Stdout, feed: &feed{w: &wire}, all: &ceiling{limit: 1 << 30}}
+	s := stream{kind: Stdout, teller: &teller{w: &wire}, all: &ceiling{limit: 1 << 30}}
 	drained, done := new(atomic.Bool), make(chan struct{})
 	go func() { defer close(done); s.carry(pipe, drained) }()
 	text := bytes.Repeat([]byte("x"), 50_000)
@@ -130,7 +130,7 @@ func TestGathering(t *testing.T) {
 		"half of one within the limit": {4, []string{"0 " + euro + "\xe2"}, []string{"0 " + euro, "end \xe2"}},
 	} {
 		var wire bytes.Buffer
-		s := stream{kind: Stdout, limit: c.limit, feed: &feed{w: &wire}, all: &ceiling{limit: 1 << 30}}
+		s := stream{kind: Stdout, limit: c.limit, teller: &teller{w: &wire}, all: &ceiling{limit: 1 << 30}}
 		var got []string
 		read := func(when string) {
 			for r := NewReader(&wire); ; {

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,9 +20,14 @@ import (
 // says that we have no child there is none of them left.
 type tree struct {
 	pid                   int
-	stdin, stdout, stderr *os.File                // our ends of its pipes
+	stdin, stdout, stderr *os.File                // our ends of its pipes; stderr is nil if stdout has both
+	files                 *descriptors            // nil: there is no limit of them
 	ended                 chan syscall.WaitStatus // gets that of pid
 	gone                  chan struct{}           // closed when none is left
+
+	// Of the processes that were waited for, by us or by one of them, see getrusage(2).
+	cpu     atomic.Int64 // nanoseconds
+	largest atomic.Int64 // resident set of one of them, in bytes
 }
 
 // reap is the only one that waits: os/exec would take statuses from it.
@@ -28,13 +35,18 @@ func (t *tree) reap() {
 	defer close(t.gone)
 	for {
 		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		var took syscall.Rusage
+		pid, err := syscall.Wait4(-1, &status, 0, &took)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return
-		case pid == t.pid:
-			t.ended <- status
+		default:
+			t.cpu.Add(took.Utime.Nano() + took.Stime.Nano())
+			t.largest.Store(max(t.largest.Load(), took.Maxrss<<10))
+			if pid == t.pid {
+				t.ended <- status
+			}
 		}
 	}
 }
@@ -68,19 +80,35 @@ func (t *tree) signal(sig unix.Signal) {
 	}
 }
 
-// descendants reads them from /proc/*/stat, see proc_pid_stat(5).
-func descendants(of int) (found []int) {
-	dirs, err := os.ReadDir("/proc")
+// processes are all of t.
+func (t *tree) processes() []int {
+	if os.Getpid() != 1 {
+		return descendants(os.Getpid())
+	}
+	return slices.DeleteFunc(numbers("/proc"), func(pid int) bool { return pid == 1 })
+}
+
+// numbers are those among the names in a folder.
+func numbers(folder string) (found []int) {
+	dir, err := os.Open(folder) //nolint:gosec // of the kernel's
 	if err != nil {
 		return nil
 	}
-	children := make(map[int][]int)
-	for _, dir := range dirs {
-		pid, err := strconv.Atoi(dir.Name())
-		if err != nil {
-			continue
+	defer dir.Close() //nolint:errcheck // it was only read
+	names, _ := dir.Readdirnames(-1)
+	for _, name := range names {
+		if n, err := strconv.Atoi(name); err == nil {
+			found = append(found, n)
 		}
-		stat, _ := os.ReadFile("/proc/" + dir.Name() + "/stat") // it may have ended
+	}
+	return found
+}
+
+// descendants reads them from /proc/*/stat, see proc_pid_stat(5).
+func descendants(of int) (found []int) {
+	children := make(map[int][]int)
+	for _, pid := range numbers("/proc") {
+		stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat") // it may have ended
 		// pid (any name) state ppid
 		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 		if len(fields) < 2 || fields[0][0] == 'Z' {
