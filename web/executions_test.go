@@ -22,26 +22,51 @@ func end(x *execution.Execution) {
 }
 
 func TestViews(t *testing.T) {
-	common := ViewResult{OutputComplete: true, OutputURL: executions + "/x1/output", Stdout: new(""), Stderr: new("")}
+	common := ViewResult{OutputComplete: true, OutputURL: executions + "/x1/output", Stdout: new(""), Stderr: new(""), CompileOutput: new(""), Artifacts: []viewArtifact{}}
 	with := func(change func(*ViewResult)) *ViewResult { r := common; change(&r); return &r }
 	full := strings.Repeat("x", execution.InlineBytes-1)
 	tests := []struct {
 		name   string
 		change func(*execution.Execution)
 		stdout string
-		want   View // status, error_type, limit, reason, queue, result
+		want   View // what is not the same for all
 	}{
-		{"in the queue", func(x *execution.Execution) { x.Status, x.Queue = execution.Queued, &execution.Queue{Position: 3} }, "",
-			View{Status: execution.Queued, Queue: &execution.Queue{Position: 3}}},
+		{"in the queue", func(x *execution.Execution) { x.Status, x.Queue = execution.Queued, &execution.Queue{Position: 9} }, "",
+			View{Status: execution.Queued, Queue: &execution.Queue{Position: 3, ETASeconds: 4}}}, // where it is now
+		{"its pod does not start", func(x *execution.Execution) {
+			x.Status, x.Waiting = execution.Scheduled, &execution.Pod{Reason: "ImagePullBackOff", Message: "not found"}
+		}, "", View{Status: execution.Scheduled, WaitingReason: &waitingReason{"ImagePullBackOff", "not found"}}},
+		{"as it was asked for", func(x *execution.Execution) {
+			x.Program.FileName, x.Interactive, x.Egress = "a/b.py", true, []execution.Egress{{CIDR: "10.0.0.0/8", Ports: []int32{443}}}
+			x.Retry, x.CallbackURL, x.NotBefore = execution.RetryPolicy{MaxAttempts: 2}, "https://a", new(time.Unix(9, 0).UTC())
+			x.ScheduleID, x.BatchID, x.BatchIndex, x.ParentID, x.Attempt = "s1", "b1", 0, "x0", 2
+		}, "", View{
+			Status: execution.Running, Entry: "a/b.py", Interactive: true, Network: &Network{Egress: []execution.Egress{{CIDR: "10.0.0.0/8", Ports: []int32{443}}}},
+			Retry: &execution.RetryPolicy{MaxAttempts: 2}, CallbackURL: "https://a", ScheduledFor: new(time.Unix(9, 0).UTC()),
+			ScheduleID: "s1", BatchID: "b1", BatchIndex: new(int32(0)), ParentID: "x0", Attempt: 2,
+		}},
+		{"compiled, judged, with artifacts", func(x *execution.Execution) {
+			x.Status, x.Judge, x.Limits.MemoryBytes = execution.Completed, &execution.Judge{Detail: "line 1"}, 512<<20
+			x.ScheduledAt, x.NotBefore = new(time.Unix(12, 0).UTC()), new(time.Unix(9, 0).UTC())
+			x.Usage = &execution.Usage{WallSeconds: 1, CompileWall: 3, CompileCPU: 2}
+			x.Output = &execution.Output{CompileBytes: 7, CompileTruncated: true, ArtifactsSkipped: 2, Artifacts: []execution.Artifact{{Path: "a b/c?", Bytes: 4, SHA256: "00"}}}
+		}, "", View{Status: execution.Completed, Retries: []execution.ID{"x7"}, Limits: execution.Limits{MemoryBytes: 512 << 20}, ScheduledAt: new(time.Unix(12, 0).UTC()), ScheduledFor: new(time.Unix(9, 0).UTC()), Result: with(func(r *ViewResult) {
+			r.CompileOutput, r.CompileBytes, r.CompileTruncated = new("warning"), 7, true
+			r.CompileWall, r.CompileCPU, r.WallSeconds = new(3.0), new(2.0), new(1.0)
+			r.QueueSeconds, r.GiBSeconds, r.Judge = new(3.0), new(2.0), &execution.Judge{Detail: "line 1"}
+			r.Artifacts, r.ArtifactsSkipped = []viewArtifact{{"a b/c?", 4, "00", executions + "/x1/artifacts/a%20b/c%3F"}}, 2
+		})}},
 		{"failed", end, "a\xffb", View{Status: execution.Failed, ErrorType: "script_error", Result: with(func(r *ViewResult) {
 			r.Stdout, r.StdoutBytes, r.StdoutTruncated, r.ExitCode = new("a\uFFFDb"), 3, true, new(int32(3))
 			r.WallSeconds, r.CPUSeconds, r.PeakMemoryBytes = new(0.5), new(0.25), new(int64(9))
+			r.CompileWall, r.CompileCPU, r.GiBSeconds = new(0.0), new(0.0), new(0.0)
 		})}},
 		{"cancelled", func(x *execution.Execution) {
 			x.Status, x.Outcome = execution.Cancelled, &execution.Outcome{Status: execution.Cancelled, Reason: "enough"}
 			x.Usage, x.CancelledBy = &execution.Usage{ExitCode: new(int32(143)), Signal: "SIGTERM"}, "ann"
 		}, "", View{Status: execution.Cancelled, Reason: "enough", CancelledBy: "ann", Result: with(func(r *ViewResult) {
 			r.ExitCode, r.Signal, r.WallSeconds = new(int32(143)), "SIGTERM", new(0.0)
+			r.CompileWall, r.CompileCPU, r.GiBSeconds = new(0.0), new(0.0), new(0.0)
 		})}},
 		{"never started", func(x *execution.Execution) {
 			x.Status, x.Outcome = execution.Errored, &execution.Outcome{Status: execution.Errored, ErrorType: "system_error", Reason: "image_pull"}
@@ -56,18 +81,21 @@ func TestViews(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, m, _ := serve(nil)
-			m.outputs = map[execution.Stream]string{execution.Stdout: tt.stdout}
+			m.outputs, m.retries = map[execution.Stream]string{execution.Stdout: tt.stdout}, tt.want.Retries
+			if r := tt.want.Result; r != nil {
+				m.outputs[execution.Compile] = *r.CompileOutput
+			}
 			m.set("x1", tt.change)
+			s.Queue.(*queue).place = &execution.Queue{Position: 3, ETASeconds: 4}
 			w := ask(s, "GET", executions+"/x1", "")
 			got, want := read[View](t, w), tt.want
+			want.Retries = append([]execution.ID{}, m.retries...)
 			want.ID, want.UserID, want.SagaID, want.Labels, want.CreatedAt = "x1", "ann", "x1", map[string]string{}, time.Unix(0, 0).UTC()
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%d %s", w.Code, diff)
 			}
-			for _, null := range []string{`"parent_id":null`, `"limit":null`} {
-				if !strings.Contains(w.Body.String(), null) {
-					t.Errorf("no %s in %s", null, w.Body)
-				}
+			if null := `"limit":null`; !strings.Contains(w.Body.String(), null) {
+				t.Errorf("no %s in %s", null, w.Body)
 			}
 		})
 	}

@@ -38,7 +38,7 @@ func TestDocumentHasEachRoute(t *testing.T) {
 	s.Handler()
 	var routes, documented []string
 	for _, r := range s.routes.Routes() {
-		path := regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}")
+		path := regexp.MustCompile(`[:*](\w+)`).ReplaceAllString(r.Path, "{$1}")
 		routes = append(routes, path+" "+strings.ToLower(r.Method))
 	}
 	for _, k := range keysOf(string(document)) {
@@ -58,8 +58,18 @@ func TestDocumentHasEachRoute(t *testing.T) {
 
 func TestDocumentHasEachField(t *testing.T) {
 	for schema, v := range map[string]any{
-		"Execution": View{}, "Result": ViewResult{Stdout: new(""), Stderr: new("")}, "Limits": View{}.Limits,
-		"Submission":    Submission{Version: "x", Args: []string{""}, Stdin: "x", Env: map[string]string{"": ""}, Files: []SubmittedFile{{}}, Limits: SubmittedLimits{DiskBytes: new(int64)}, Priority: "x", Pool: "x", Labels: map[string]string{"": ""}},
+		"Execution": View{Retries: []execution.ID{}},
+		"Result":    ViewResult{Stdout: new(""), Stderr: new(""), CompileOutput: new(""), Artifacts: []viewArtifact{}},
+		"Limits":    execution.Limits{CPUSeconds: 1, OpenFiles: 1, FileBytes: 1},
+		"Submission": Submission{
+			Version: "x", Script: "x", Entry: "x", Args: []string{""}, Stdin: "x", Env: map[string]string{"": ""}, Files: []SubmittedFile{{}},
+			Limits: SubmittedLimits{DiskBytes: new(int64)}, Priority: "x", Pool: "x", Labels: map[string]string{"": ""}, Interactive: true,
+			Network: &Network{}, Retry: execution.RetryPolicy{MaxAttempts: 1}, CallbackURL: "x", ScheduledAt: "x", Expected: &SubmittedExpected{},
+		},
+		"Network": Network{}, "RetryPolicy": execution.RetryPolicy{}, "Artifact": viewArtifact{}, "PoolLimits": poolLimits{},
+		"ExpectedOutput": SubmittedExpected{Comparison: "x", Tolerance: new(float64)}, "Input": input{new(""), new(""), true, "x"},
+		"PoolPolicy": execution.PoolPolicy{PausedLanguages: []string{""}, Weights: []execution.Weight{{}}}, "PoolStatus": execution.PoolStatus{},
+		"SagaSummary": execution.SagaSummary{}, "Saga": execution.SagaView{CurrentStep: "x", FailedStep: "x", Error: "x"},
 		"SubmittedFile": SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{Detail: "x", Errors: []execution.FieldError{{}}},
 	} {
 		var documented, sent []string

@@ -84,7 +84,7 @@ func TestMediaTypes(t *testing.T) {
 func TestSubmission(t *testing.T) {
 	s, m, g := serve(nil)
 	w := ask(s, "POST", executions, `{"language":"py","script":"é","args":["a"],"stdin":"in","env":{"B":"2","A":"1"},
-		"files":[{"path":"d/x","content":"t"},{"path":"y","content_base64":"AAE="}],"limits":{"timeout_seconds":5},"priority":"high","labels":{"course":"cs1"}}`,
+		"files":[{"path":"d/x","content":"t"},{"path":"y","content_base64":"AAE="}],"limits":{"timeout_seconds":5},"priority":"low","labels":{"course":"cs1"}}`,
 		"X-Correlation-ID", "c-1")
 	v := read[View](t, w)
 	if w.Code != 202 || w.Header().Get("Location") != executions+"/"+string(v.ID) || w.Header().Get("Idempotency-Replayed") != "" {
@@ -98,7 +98,7 @@ func TestSubmission(t *testing.T) {
 			Script: "é", Args: []string{"a"}, Stdin: "in", Env: []execution.Pair{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}},
 			Files: []execution.File{{Path: "d/x", Content: []byte("t")}, {Path: "y", Content: []byte{0, 1}}},
 		},
-		Limits: limits, Priority: "high", Pool: "default", Labels: []execution.Pair{{Name: "course", Value: "cs1"}}, Attempt: 1,
+		Limits: limits, Priority: "low", Pool: "default", Labels: []execution.Pair{{Name: "course", Value: "cs1"}}, Attempt: 1,
 		CorrelationID: "c-1", Status: execution.Queued, CreatedAt: x.CreatedAt,
 	}
 	if diff := cmp.Diff(want, x); diff != "" {
