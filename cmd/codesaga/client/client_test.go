@@ -257,9 +257,18 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestHelpOfEachCommand(t *testing.T) {
 	for _, cmd := range Commands {
-		code, stdout, stderr := do(t, &platform{}, cmd.Name, "--help")
-		if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "usage: codesaga "+cmd.Name+" ") || !strings.Contains(stdout, "--server URL") {
-			t.Errorf("%s --help: %d %q %q", cmd.Name, code, stdout, stderr)
+		names := []string{cmd.Name}
+		for _, sub := range cmd.Sub {
+			names = append(names, cmd.Name+" "+sub.Name)
+		}
+		for i, name := range names {
+			code, stdout, stderr := do(t, &platform{}, append(strings.Fields(name), "--help")...)
+			if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "usage: codesaga "+name+" ") || !strings.Contains(stdout, "--server URL") {
+				t.Errorf("%s --help: %d %q %q", name, code, stdout, stderr)
+			}
+			if i == 0 && len(names) > 1 && !strings.Contains(stdout, "\ncommands:\n  "+names[1]) {
+				t.Errorf("%s --help does not name %s: %q", name, names[1], stdout)
+			}
 		}
 	}
 }
