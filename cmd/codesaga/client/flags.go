@@ -52,6 +52,17 @@ func (c *call) parseMixed(fs *flag.FlagSet, args []string, least, most int) ([]s
 	return plain, nil
 }
 
+// parseScript is parseMixed where what stands behind -- is for the script. The
+// result is for submission.load.
+func (c *call) parseScript(fs *flag.FlagSet, args []string, least, most int) ([]string, error) {
+	var script []string
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, script = args[:i], args[i:]
+	}
+	plain, err := c.parseMixed(fs, args, least, most)
+	return append(plain, script...), err
+}
+
 // misused says how the command is used.
 func (c *call) misused() error { return usagef("usage: codesaga %s %s", c.cmd.Name, c.cmd.Args) }
 

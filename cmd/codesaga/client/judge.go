@@ -27,11 +27,11 @@ func doBatchRun(ctx context.Context, c *call, args []string) error {
 	sub.defineShared(fs)
 	dir := fs.String("cases", "", "`DIR` with what the script reads, NAME.in, and should print, NAME.out")
 	stop := fs.Bool("stop-on-failure", false, "start no more cases after the first that fails")
-	rest, err := c.parse(fs, args)
-	if err != nil {
+	rest, err := c.parseScript(fs, args, 2, 2)
+	switch {
+	case err != nil:
 		return err
-	}
-	if len(rest) < 2 || *dir == "" {
+	case *dir == "":
 		return c.misused()
 	}
 	sub.Language = rest[0]

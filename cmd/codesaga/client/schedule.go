@@ -82,11 +82,11 @@ func doScheduleCreate(ctx context.Context, c *call, args []string) error {
 	fs.StringVar(&s.Overlap, "overlap", "", "`WHAT` happens while the run before goes on: skip, queue or cancel_previous")
 	fs.Func("catch-up", "`TIME` by which a run that was missed may be late", amount(&s.CatchUp, parseSeconds, "whole seconds, such as 1h or 3600"))
 	asJSON := fs.Bool("json", false, jsonHelp)
-	rest, err := c.parse(fs, args)
-	if err != nil {
+	rest, err := c.parseScript(fs, args, 1, 2)
+	switch {
+	case err != nil:
 		return err
-	}
-	if len(rest) == 0 || rest[0] == "" || (s.Cron == "") == (s.Every == 0) {
+	case (s.Cron == "") == (s.Every == 0):
 		return c.misused()
 	}
 	s.Name, rest = rest[0], rest[1:]

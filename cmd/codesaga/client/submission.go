@@ -86,7 +86,7 @@ func (m comparison) orTrim() comparison {
 func (s *submission) load(stdin io.Reader, args []string) (err error) {
 	name := ""
 	if s.EntryPoint == "" {
-		if len(args) == 0 || args[0] == "" {
+		if len(args) == 0 || args[0] == "" || args[0] == "--" {
 			return usagef("which script? codesaga run FILE")
 		}
 		name, args = args[0], args[1:]
@@ -109,6 +109,8 @@ func (s *submission) load(stdin io.Reader, args []string) (err error) {
 		return usagef("stdin cannot be the script and what it reads")
 	case name == "-" && s.Language == "":
 		return usagef("a script from stdin needs --language")
+	case s.retry.OnLoss && s.retry.MaxAttempts == 0:
+		return usagef("--retry-on-loss needs --retry")
 	case s.Interactive && s.retry.MaxAttempts > 1:
 		return usagef("what was sent live cannot be sent again: -i and --retry exclude each other")
 	}
