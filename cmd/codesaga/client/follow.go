@@ -82,11 +82,6 @@ func (f *follower) take(fr frame) error {
 		if s.stage() != "" {
 			f.stage(s.stage())
 		}
-	case "queue":
-		var q execution.Queue
-		if json.Unmarshal(fr.data, &q) == nil && q.Position > 0 {
-			f.stage(queueText(q))
-		}
 	case "result_stored":
 		var x view
 		if err := json.Unmarshal(fr.data, &x); err != nil {

@@ -29,8 +29,8 @@ func feedOf(data []byte) feed {
 	return feed{Bytes: data}
 }
 
-// send sends one feed under one key, until the server has taken or refused it,
-// or ctx ends. Repeatedly is how often it is worth to try.
+// send sends one feed under one key, as often as try finds that worth it. More
+// than the server takes at a time waits.
 func (a *api) send(ctx context.Context, id string, f feed, try func(context.Context, func() error) error) error {
 	body, err := json.Marshal(f)
 	if err != nil {
@@ -38,7 +38,18 @@ func (a *api) send(ctx context.Context, id string, f feed, try func(context.Cont
 	}
 	key := string(execution.NewID())
 	return try(ctx, func() error {
-		return a.ask(ctx, http.MethodPost, executionPath(id, "/input"), body, nil, "Idempotency-Key", key)
+		for {
+			err := a.ask(ctx, http.MethodPost, executionPath(id, "/input"), body, nil, "Idempotency-Key", key)
+			p := (*problem)(nil)
+			if !errors.As(err, &p) || !p.is(http.StatusTooManyRequests) {
+				return err
+			}
+			select {
+			case <-time.After(max(firstPause, p.after)):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 	})
 }
 
@@ -53,7 +64,7 @@ func stubborn(ctx context.Context, send func() error) error {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := send()
 		after, ok := again(err)
-		if p := (*problem)(nil); errors.As(err, &p) && p.is(http.StatusConflict, http.StatusTooManyRequests) {
+		if p := (*problem)(nil); errors.As(err, &p) && p.is(http.StatusConflict) {
 			after, ok = p.after, true
 		}
 		if !ok {

@@ -106,22 +106,11 @@ func doQueuePause(ctx context.Context, c *call, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(pools) == 0 {
-		all, _, err := c.pools(ctx)
-		if err != nil {
-			return err
-		}
-		for _, p := range all {
-			pools = append(pools, p.Pool)
-		}
-	}
 	verb := "/" + strings.TrimPrefix(c.cmd.Name, "queue ")
-	for _, pool := range pools {
-		if err := c.post(ctx, poolPath(pool, verb), body); err != nil {
-			return fmt.Errorf("%s: %w", pool, err)
-		}
+	if len(pools) == 0 {
+		return c.post(ctx, "/admin/queue"+verb, body)
 	}
-	return nil
+	return c.post(ctx, poolPath(pools[0], verb), body)
 }
 
 // doQueueMove gives a run that waits another priority.

@@ -205,7 +205,11 @@ type statusFrame struct {
 	Status execution.Status    `json:"status"`
 	Type   execution.EventType `json:"type"`
 	Queue  *execution.Queue    `json:"queue"`
+	Pod    *waiting            `json:"pod"`
 }
+
+// podWaiting is the event that says why a pod does not start.
+const podWaiting = "pod_waiting"
 
 // stages are the events that bring a run on, as users see them.
 var stages = map[execution.EventType]string{
@@ -220,20 +224,17 @@ var stages = map[execution.EventType]string{
 // snapshot is the present state.
 func (s statusFrame) stage() string {
 	stage := stages[s.Type]
-	if (s.Type == "" || s.Type == "snapshot") && !s.Status.Terminal() {
+	switch {
+	case s.Type == podWaiting && s.Pod != nil:
+		stage = with("the pod waits", with(s.Pod.Reason, s.Pod.Message))
+	case (s.Type == "" || s.Type == "snapshot" || s.Type == "queue") && !s.Status.Terminal(): // how it stands
 		stage = string(s.Status)
 	}
 	if stage == "queued" && s.Queue != nil && s.Queue.Position > 0 {
-		return queueText(*s.Queue)
+		stage += fmt.Sprintf(", position %d", s.Queue.Position)
+		if s.Queue.ETASeconds >= 1 {
+			stage += fmt.Sprintf(", about %.0f s", s.Queue.ETASeconds)
+		}
 	}
 	return stage
-}
-
-// queueText is how a run waits.
-func queueText(q execution.Queue) string {
-	text := fmt.Sprintf("queued, position %d", q.Position)
-	if q.ETASeconds >= 1 {
-		text += fmt.Sprintf(", about %.0f s", q.ETASeconds)
-	}
-	return text
 }
