@@ -110,14 +110,16 @@ func TestJSONIsAsTheAPIGivesIt(t *testing.T) {
 }
 
 func TestLogsOfNow(t *testing.T) {
-	p := &platform{answers: map[string]string{"/executions/x1/output?stream=stdout": "a\xffb", "/executions/x1/output?stream=stderr": "err"}}
-	if code, stdout, stderr := do(t, p, "logs", "x1"); code != 0 || stdout != "a\xffb" || stderr != "err" {
+	p := &platform{answers: map[string]string{
+		"/executions/x1/output?stream=compile": "a.c: warning\n", "/executions/x1/output?stream=stdout": "a\xffb", "/executions/x1/output?stream=stderr": "err",
+	}}
+	if code, stdout, stderr := do(t, p, "logs", "x1"); code != 0 || stdout != "a\xffb" || stderr != "a.c: warning\nerr" {
 		t.Errorf("%d %q %q", code, stdout, stderr)
 	}
 	if code, stdout, stderr := do(t, p, "logs", "../x2"); code != exitPlatform || stdout != "" || !strings.Contains(stderr, "404") {
 		t.Errorf("%d %q %q", code, stdout, stderr)
 	}
-	if last := p.asked[len(p.asked)-1]; last != "GET /executions/..%2Fx2/output?stream=stdout" {
+	if last := p.asked[len(p.asked)-1]; last != "GET /executions/..%2Fx2/output?stream=compile" {
 		t.Errorf("asked %s", last)
 	}
 }
