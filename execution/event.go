@@ -9,7 +9,7 @@ type Event struct {
 	Type          EventType `json:"type" bson:"type" avro:"type"`
 	ExecutionID   ID        `json:"execution_id" bson:"execution_id" avro:"execution_id"`
 	UserID        string    `json:"user_id" bson:"user_id" avro:"user_id"`
-	Source        string    `json:"source" bson:"source" avro:"source"`                // saga, kube or results
+	Source        string    `json:"source" bson:"source" avro:"source"`                // saga, kube, results or web
 	At            time.Time `json:"occurred_at" bson:"occurred_at" avro:"occurred_at"` // to the millisecond, UTC
 	CorrelationID string    `json:"correlation_id,omitempty" bson:"correlation_id,omitempty" avro:"correlation_id"`
 
@@ -122,6 +122,7 @@ const (
 	ExecutionError     EventType = "execution_error"
 
 	PodCreated    EventType = "pod_created"
+	PodWaiting    EventType = "pod_waiting" // it does not start for now; Pod says why
 	PodScheduled  EventType = "pod_scheduled"
 	PodRunning    EventType = "pod_running"
 	PodTerminated EventType = "pod_terminated"
@@ -146,6 +147,7 @@ const (
 	SourceSaga    = "saga"
 	SourceKube    = "kube"
 	SourceResults = "results"
+	SourceWeb     = "web" // what people ask for
 )
 
 // EventID is a function of what happened, so that an event which is published

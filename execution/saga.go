@@ -13,7 +13,7 @@ type SagaState struct {
 type SagaView struct {
 	ExecutionID ID         `json:"execution_id"` // also the ID of the workflow
 	UserID      string     `json:"user_id"`
-	State       string     `json:"state"` // created, running, compensating, completed, failed, timeout or cancelled
+	State       string     `json:"state"` // one of SagaStates
 	CurrentStep string     `json:"current_step,omitempty"`
 	FailedStep  string     `json:"failed_step,omitempty"`
 	Error       string     `json:"error,omitempty"` // what went wrong, in words; for operators
@@ -54,4 +54,39 @@ func (p RetryPolicy) Allows(attempt int32, reason string, started bool) bool {
 		return false
 	}
 	return !started || p.OnLoss
+}
+
+// The states of a saga (parity SA-04).
+const (
+	StateCreated      = "created" // it waits for its time, or its turn
+	StateRunning      = "running"
+	StateCompensating = "compensating" // it undoes what it did
+	StateCompleted    = "completed"    // the script ended by itself, however that was
+	StateFailed       = "failed"       // the platform failed
+	StateTimeout      = "timeout"      // the platform did not come to it in time
+	StateCancelled    = "cancelled"
+)
+
+// SagaStates are all of them.
+var SagaStates = []string{StateCreated, StateRunning, StateCompensating, StateCompleted, StateFailed, StateTimeout, StateCancelled}
+
+// SagaSummary is a saga in a list.
+type SagaSummary struct {
+	ExecutionID ID         `json:"execution_id"`
+	UserID      string     `json:"user_id"`
+	State       string     `json:"state"`
+	Language    string     `json:"language"`
+	Pool        string     `json:"pool"`
+	Priority    Priority   `json:"priority"`
+	StartedAt   time.Time  `json:"started_at"`
+	ClosedAt    *time.Time `json:"closed_at"` // nil while it runs
+}
+
+// SagaFilter selects sagas of a list; what is zero selects all.
+type SagaFilter struct {
+	UserID      string
+	State       string // one of SagaStates
+	ExecutionID ID
+	Limit       int    // 1 to 1000
+	Cursor      string // where the page before ended; an unknown one is Invalid, field cursor
 }

@@ -1,0 +1,47 @@
+package web
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+// retry accepts an execution that has ended once more, as another one of the
+// same owner.
+func (s *Server) retry(c *gin.Context) error {
+	was, err := s.mine(c)
+	if err != nil {
+		return err
+	}
+	if !was.Status.Terminal() {
+		return execution.Errorf(execution.Conflict, "execution %s has not ended: %s", was.ID, was.Status)
+	}
+	x, err := s.again(was, c.GetString("user"))
+	return s.accept(c, x, sha256.Sum256([]byte("retry "+was.ID)), err)
+}
+
+// again is the retry of was that user asks for: what the owner gave, run as the
+// language is run now. What is not allowed any more is a FieldErrors.
+func (s *Server) again(was execution.Execution, user string) (x execution.Execution, err error) {
+	l, v, err := s.Languages.Find(was.Language, was.Version)
+	wrong := add(nil, err)
+	limits, err := s.Bounds.Apply(was.Limits, l.Limits)
+	wrong = add(wrong, err)
+	x = execution.Execution{
+		ID: execution.NewID(), UserID: was.UserID, Language: was.Language, Version: was.Version,
+		Program: l.Program(v, s.LocalImages, was.Program.FileName), Input: was.Input, Limits: limits,
+		Priority: was.Priority, Pool: was.Pool, Labels: was.Labels, Attempt: was.Attempt + 1, ParentID: was.ID,
+		Interactive: was.Interactive, Egress: was.Egress, Retry: was.Retry, CallbackURL: was.CallbackURL, Expected: was.Expected,
+		Status: execution.Queued, CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+	}
+	if s.mayAsk(user, x) != nil { // an operator had made it more urgent
+		x.Priority = execution.Normal
+	}
+	if wrong = add(wrong, s.check(x)); len(wrong) > 0 {
+		return x, wrong
+	}
+	return x, nil
+}
