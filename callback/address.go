@@ -1,13 +1,12 @@
 package callback
 
 import (
+	"errors"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/codesaga/codesaga/execution"
 )
 
 // maxURL is in bytes.
@@ -19,29 +18,26 @@ type Rules struct {
 	Ports        []int // that may be connected to; any if there is none
 }
 
-// Check reports what is wrong with a callback_url as it was submitted, as a
-// FieldErrors. It asks nobody where a name leads: that can change at any time,
-// and is looked at again when the connection is made.
+// Check reports which rule a callback_url breaks. It asks nobody where a name
+// leads: that can change at any time, and is looked at when the connection is
+// made.
 func (r Rules) Check(raw string) error {
-	wrong := func(rule string) error {
-		return execution.FieldErrors{{Field: "callback_url", Rule: rule}}
-	}
 	u, err := url.Parse(raw)
 	switch {
 	case len(raw) > maxURL:
-		return wrong("at most " + strconv.Itoa(maxURL) + " bytes")
+		return errors.New("at most " + strconv.Itoa(maxURL) + " bytes")
 	case err != nil, u.Opaque != "", u.Host == "", u.Scheme != "http" && u.Scheme != "https":
-		return wrong("an absolute http or https URL")
+		return errors.New("an absolute http or https URL")
 	case u.User != nil:
-		return wrong("no user or password")
-	case u.Fragment != "" || strings.Contains(raw, "#"):
-		return wrong("no fragment")
+		return errors.New("no user or password")
+	case strings.Contains(raw, "#"):
+		return errors.New("no fragment")
 	}
 	if why := r.host(u.Hostname()); why != "" {
-		return wrong(why)
+		return errors.New(why)
 	}
 	if !r.port(u) {
-		return wrong("port is one of " + r.ports())
+		return errors.New("its port is one of " + r.ports())
 	}
 	return nil
 }

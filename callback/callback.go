@@ -5,6 +5,7 @@ package callback
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -31,7 +32,7 @@ const (
 // Sender makes attempts. Its fields are set before the first one.
 type Sender struct {
 	Rules    Rules
-	Secrets  Secrets // at least one
+	Secrets  Secrets // with none, nothing is sent
 	Agent    string  // as the header User-Agent
 	Resolver *net.Resolver
 	Roots    *x509.CertPool // that receivers are trusted by; nil: those of the system
@@ -55,16 +56,23 @@ func (s *Sender) Send(ctx context.Context, raw, id string, body []byte) (d execu
 	d.At = start.UTC().Truncate(time.Millisecond)
 	d.StatusCode, d.Failure = s.post(ctx, raw, id, body, start)
 	d.Seconds = time.Since(start).Seconds()
-	result := "delivered"
-	if d.Failure != "" {
-		result = string(d.Failure)
-	}
-	s.Sent.WithLabelValues(result).Inc()
+	s.count(d)
 	return d
 }
 
+// skip is an attempt that is not made.
+func (s *Sender) skip() execution.Delivery {
+	d := execution.Delivery{At: time.Now().UTC().Truncate(time.Millisecond), Failure: execution.SwitchedOff}
+	s.count(d)
+	return d
+}
+
+func (s *Sender) count(d execution.Delivery) {
+	s.Sent.WithLabelValues(cmp.Or(string(d.Failure), "delivered")).Inc()
+}
+
 func (s *Sender) post(ctx context.Context, raw, id string, body []byte, now time.Time) (int32, execution.DeliveryFailure) {
-	if s.Rules.Check(raw) != nil { // the rules may be stricter than at the submission
+	if len(s.Secrets) == 0 || s.Rules.Check(raw) != nil { // the settings may be others than at the submission
 		return 0, execution.RefusedURL
 	}
 	ctx, stop := context.WithTimeout(ctx, timeout)
@@ -158,5 +166,5 @@ func insecure(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, alert := errors.AsType[tls.AlertError](err)
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
-	return certificate || alert || plain
+	return certificate || alert || plain || errors.Is(err, http.ErrSchemeMismatch)
 }

@@ -91,8 +91,8 @@ func TestNoInnerAddressIsAccepted(t *testing.T) {
 	}
 	var r Rules
 	for _, host := range hosts {
-		if err := r.Check("https://" + host + "/hook"); execution.KindOf(err) != execution.Invalid {
-			t.Errorf("%s: %v", host, err)
+		if r.Check("https://"+host+"/hook") == nil {
+			t.Errorf("%s is accepted", host)
 		}
 	}
 	for _, good := range []string{
@@ -132,7 +132,7 @@ func TestOtherURLsAreRefused(t *testing.T) {
 		"https://example.com\r\nX: y/":                       false,
 		"https://example.com/" + strings.Repeat("a", maxURL): false,
 	} {
-		if err := r.Check(raw); (err == nil) != ok || !ok && execution.KindOf(err) != execution.Invalid {
+		if err := r.Check(raw); (err == nil) != ok {
 			t.Errorf("%.60s: %v", raw, err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestWhatComesOfAnAttempt(t *testing.T) {
 		{receiver.URL + "/breaks", 0, execution.BrokenOff},
 		{receiver.URL + "/floods", 200, ""}, // nobody listens to the end
 		{safe.URL + "/ok", 0, execution.NotTrusted},
-		{strings.Replace(receiver.URL, "http:", "https:", 1) + "/ok", 0, execution.NotTrusted},
+		{strings.Replace(receiver.URL, "http:", "https:", 1) + "/ok", 0, execution.NotTrusted}, // it speaks no TLS,
 		{"http://" + closed.Addr().String(), 0, execution.NotConnected},
 		{"ftp://example.com", 0, execution.RefusedURL},
 	}
@@ -294,7 +294,7 @@ func TestARequestIsSignedAndTellsNothingElse(t *testing.T) {
 	if n, err := strconv.ParseInt(stamp, 10, 64); err != nil || time.Since(time.Unix(n, 0)).Abs() > time.Minute {
 		t.Errorf("time stamp %s", stamp)
 	}
-	if got.Method != http.MethodPost || got.URL.String() != "/hook?key=1" || got.Header.Get("Content-Type") != "application/json" || got.Header.Get("User-Agent") != "codesaga/test" || len(got.Header) != 6 {
+	if got.Method != http.MethodPost || got.URL.String() != "/hook?key=1" || got.Header.Get("Content-Type") != "application/json" || got.Header.Get("User-Agent") != "codesaga/test" || len(got.Header) != 7 {
 		t.Errorf("%s %s %v", got.Method, got.URL, got.Header)
 	}
 }

@@ -8,8 +8,8 @@ type Delivery struct {
 	ExecutionID ID              `bson:"execution_id"`
 	UserID      string          `bson:"user_id"`
 	Host        string          `bson:"host"`              // of the URL, with its port if it has one
-	Number      int32           `bson:"number"`            // from 1, those of redeliveries included
-	Asked       bool            `bson:"asked,omitempty"`   // for by somebody, again
+	Delivery    int             `bson:"delivery"`          // 1 of the one that comes by itself, more of those that were asked for
+	Number      int             `bson:"number"`            // of the attempt in its delivery, from 1
 	Last        bool            `bson:"last,omitempty"`    // none follows unless somebody asks
 	At          time.Time       `bson:"at"`                // of its beginning, to the millisecond, UTC
 	Seconds     float64         `bson:"seconds"`           // that it took
@@ -34,6 +34,11 @@ const (
 	ReceiverGone   DeliveryFailure = "gone"         // the status 410: it wants no more of this
 	SwitchedOff    DeliveryFailure = "switched_off" // nothing was sent: too many before have failed
 )
+
+// Final reports whether another attempt would come to nothing, too.
+func (f DeliveryFailure) Final() bool {
+	return f == RefusedURL || f == RefusedAddress || f == ReceiverGone || f == SwitchedOff
+}
 
 // CallbackID names the message that tells of the end of id, at each attempt: a
 // receiver that has it needs no other.

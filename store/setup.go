@@ -47,6 +47,13 @@ func (s *Store) indexes() []index {
 		{of: s.events, name: "in_order", fields: up("execution_id", "offset")},
 		{of: s.events, name: "life", fields: up("occurred_at"), life: eventLife},
 		{of: s.keys, name: "life", fields: up("created_at"), life: keyLife},
+		{of: s.executions, name: "ended", fields: up("finished_at")},
+		{of: s.executions, name: "user_ended", fields: up("user_id", "finished_at")},
+		{of: s.deliveries, name: "in_order", fields: up("execution_id", "at")},
+		{of: s.deliveries, name: "life", fields: up("at"), life: eventLife},
+		{of: s.hosts, name: "life", fields: up("last"), life: eventLife},
+		{of: s.batches, name: "user_newest", fields: append(up("user_id"), newest...)},
+		{of: s.schedules, name: "user_newest", fields: append(up("user_id"), newest...)},
 	}
 }
 
@@ -54,7 +61,7 @@ func (s *Store) indexes() []index {
 // sentence each. Done again, it does nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 	have := make(map[string]bool)
-	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.keys} {
+	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.keys, s.deliveries, s.hosts, s.batches, s.schedules} {
 		found, err := c.Indexes().ListSpecifications(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))
