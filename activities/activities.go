@@ -12,9 +12,11 @@ import (
 // Store is where scripts are kept, so that no history has to.
 type Store interface {
 	Get(context.Context, execution.ID) (execution.Execution, error)
-	// Unfinished returns executions without an ending that were submitted before
-	// a time, the oldest first, without their scripts and inputs.
-	Unfinished(ctx context.Context, before time.Time, limit int) ([]execution.Execution, error)
+	Create(context.Context, execution.Execution) error // nothing if the ID exists
+	// Unfinished returns a page of the executions without an ending that were
+	// submitted before a time, the oldest first, without their scripts and
+	// inputs, and the cursor of the next page; it is empty after the last.
+	Unfinished(ctx context.Context, before time.Time, cursor string, limit int) (page []execution.Execution, next string, err error)
 }
 
 // Ledger is who has capacity, and who waits for it.
@@ -24,7 +26,9 @@ type Ledger interface {
 	// Release forgets an execution and returns who has capacity because of that.
 	Release(ctx context.Context, id execution.ID, pool string) (granted []execution.ID, err error)
 	// Entries returns who has held, or waited, since before a time.
-	Entries(ctx context.Context, before time.Time) ([]execution.Capacity, error)
+	Entries(ctx context.Context, before time.Time) ([]execution.Held, error)
+	// Policy returns how a pool admits now.
+	Policy(ctx context.Context, pool string) (execution.PoolPolicy, error)
 }
 
 // Publisher sends events and tasks to the rest of the platform. What it has
@@ -41,16 +45,46 @@ type Sagas interface {
 	Wake(context.Context, execution.ID) error
 	// Start starts the saga of an execution unless it was started before.
 	Start(context.Context, execution.Execution) error
-	// State tells whether there is a saga of id, and since when it is over.
+	// StartBatch starts the workflow of a batch unless it was started before.
+	StartBatch(context.Context, execution.Batch) error
+	// State tells whether there is a workflow of id, an execution or a batch,
+	// and since when it is over.
 	State(context.Context, execution.ID) (execution.SagaState, error)
+}
+
+// Schedules keeps schedules.
+type Schedules interface {
+	Schedule(ctx context.Context, id string) (execution.Schedule, error) // NotFound if it was deleted
+}
+
+// Batches keeps batches. Their executions were stored after them.
+type Batches interface {
+	Batch(ctx context.Context, id string) (execution.Batch, error)
+	// BatchItems returns the executions of a batch from an index on, in their
+	// order and not more than limit, without their scripts and inputs. Retries
+	// are left out.
+	BatchItems(ctx context.Context, id string, from, limit int) ([]execution.Execution, error)
+}
+
+// Callbacks tells those who wait for an end elsewhere.
+type Callbacks interface {
+	// Post makes one attempt, and keeps a record of it. It reports whether there
+	// is nothing more to do: it was heard, or nobody is to be told. An error
+	// without a kind, or Unavailable, is worth another attempt.
+	Post(context.Context, execution.CallbackAttempt) (done bool, err error)
 }
 
 // Activities holds what activities depend on. Each exported method is one.
 type Activities struct {
-	Store  Store
-	Ledger Ledger
-	Bus    Publisher
-	Sagas  Sagas
+	Store     Store
+	Ledger    Ledger
+	Bus       Publisher
+	Sagas     Sagas
+	Schedules Schedules
+	Batches   Batches
+	Callbacks Callbacks
+
+	StartTimeout time.Duration // that kube workers give a pod until its script starts
 }
 
 // Publish sends events, in order. Their IDs come from the workflow: a second
@@ -70,10 +104,24 @@ func (a *Activities) Publish(ctx context.Context, events []execution.Event) erro
 			return err
 		}
 		o := *e.Outcome
-		o.Reason, o.Message = x.CancelReason, x.CancelledBy
+		if o.Message, o.Reason, err = a.whoCancelled(ctx, x); err != nil {
+			return err
+		}
 		events[i].Outcome = &o
 	}
 	return a.Bus.Publish(ctx, events...)
+}
+
+// whoCancelled tells who asked for the end of x, or of its batch, and why.
+func (a *Activities) whoCancelled(ctx context.Context, x execution.Execution) (who, why string, err error) {
+	if x.CancelledBy != "" || x.BatchID == "" {
+		return x.CancelledBy, x.CancelReason, nil
+	}
+	b, err := a.Batches.Batch(ctx, x.BatchID)
+	if execution.KindOf(err) == execution.NotFound {
+		return "", "", nil
+	}
+	return b.CancelledBy, b.CancelReason, err
 }
 
 // Admit gives an execution the capacity that it asks for, or a place in the
@@ -90,7 +138,7 @@ func (a *Activities) Release(ctx context.Context, id execution.ID, pool string) 
 		return err
 	}
 	for _, next := range granted {
-		_ = a.Sagas.Wake(ctx, next) // it asks the ledger by itself, only later
+		_ = a.Sagas.Wake(ctx, next) // a sweep wakes it, only later
 	}
 	return nil
 }
@@ -98,18 +146,25 @@ func (a *Activities) Release(ctx context.Context, id execution.ID, pool string) 
 // CreatePod asks a kube worker for the pod of id. The answer is an event. That
 // the task is void after notAfter is decided in the workflow: an attempt that
 // hangs, and goes through when all is over, must not make a pod.
-func (a *Activities) CreatePod(ctx context.Context, id execution.ID, notAfter time.Time) error {
+func (a *Activities) CreatePod(ctx context.Context, id execution.ID, notAfter time.Time) (execution.TaskTerms, error) {
 	x, err := a.Store.Get(ctx, id)
 	if err != nil {
-		return err
+		return execution.TaskTerms{}, err
 	}
-	return a.Bus.Send(ctx, execution.Task{
+	return execution.TaskTerms{StartSeconds: a.StartTimeout.Seconds()}, a.Bus.Send(ctx, execution.Task{
 		Action: execution.Create, ExecutionID: id, UserID: x.UserID, Pool: x.Pool, Language: x.Language, Attempt: x.Attempt,
 		CorrelationID: x.CorrelationID, NotAfter: &notAfter, Program: &x.Program, Input: &x.Input, Limits: &x.Limits,
+		Interactive: x.Interactive, Egress: x.Egress,
 	})
 }
 
 // DeletePod asks a kube worker to remove all that the cluster has of c.
 func (a *Activities) DeletePod(ctx context.Context, c execution.Capacity) error {
 	return a.Bus.Send(ctx, execution.Task{Action: execution.Delete, ExecutionID: c.ID, UserID: c.UserID, Pool: c.Pool})
+}
+
+// PostCallback makes one attempt to tell a callback_url of an end, and reports
+// whether there is nothing more to do.
+func (a *Activities) PostCallback(ctx context.Context, attempt execution.CallbackAttempt) (bool, error) {
+	return a.Callbacks.Post(ctx, attempt)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,9 +14,15 @@ import (
 
 // platform is all that activities depend on.
 type platform struct {
+	mu        sync.Mutex
 	rows      []execution.Execution
-	entries   []execution.Capacity
+	page      int // of Unfinished; 0: all
+	entries   []execution.Held
+	policy    execution.PoolPolicy
 	states    map[execution.ID]execution.SagaState // of those without one there is no saga
+	broken    execution.ID                         // whose state cannot be told
+	batches   map[string]execution.Batch
+	schedules map[string]execution.Schedule
 	sent      []execution.Task
 	published []execution.Event
 	woken     []execution.ID
@@ -32,8 +40,46 @@ func (p *platform) Get(_ context.Context, id execution.ID) (execution.Execution,
 	return execution.Execution{}, execution.Errorf(execution.NotFound, "no execution %s", id)
 }
 
-func (p *platform) Unfinished(context.Context, time.Time, int) ([]execution.Execution, error) {
-	return p.rows, nil
+func (p *platform) Create(ctx context.Context, x execution.Execution) error {
+	if _, err := p.Get(ctx, x.ID); err != nil {
+		p.rows = append(p.rows, x)
+	}
+	return nil
+}
+
+func (p *platform) Unfinished(_ context.Context, _ time.Time, cursor string, _ int) ([]execution.Execution, string, error) {
+	from, _ := strconv.Atoi(cursor)
+	to := len(p.rows)
+	if p.page > 0 && from+p.page < to {
+		to = from + p.page
+		return p.rows[from:to], strconv.Itoa(to), nil
+	}
+	return p.rows[from:to], "", nil
+}
+
+func (p *platform) Batch(_ context.Context, id string) (execution.Batch, error) {
+	b, ok := p.batches[id]
+	if !ok {
+		return b, execution.Errorf(execution.NotFound, "no batch %s", id)
+	}
+	return b, nil
+}
+
+func (p *platform) BatchItems(_ context.Context, id string, from, limit int) (items []execution.Execution, err error) {
+	for _, x := range p.rows {
+		if x.BatchID == id && int(x.BatchIndex) >= from && len(items) < limit {
+			items = append(items, x)
+		}
+	}
+	return items, nil
+}
+
+func (p *platform) Schedule(_ context.Context, id string) (execution.Schedule, error) {
+	s, ok := p.schedules[id]
+	if !ok {
+		return s, execution.Errorf(execution.NotFound, "no schedule %s", id)
+	}
+	return s, nil
 }
 
 func (p *platform) Admit(context.Context, execution.Capacity) (execution.Admission, error) {
@@ -41,25 +87,37 @@ func (p *platform) Admit(context.Context, execution.Capacity) (execution.Admissi
 }
 
 func (p *platform) Release(_ context.Context, id execution.ID, _ string) ([]execution.ID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.released = append(p.released, id)
 	return []execution.ID{"x2", "x3"}, nil
 }
 
-func (p *platform) Entries(context.Context, time.Time) ([]execution.Capacity, error) {
+func (p *platform) Entries(context.Context, time.Time) ([]execution.Held, error) {
 	return p.entries, nil
 }
 
+func (p *platform) Policy(context.Context, string) (execution.PoolPolicy, error) {
+	return p.policy, nil
+}
+
 func (p *platform) Publish(_ context.Context, events ...execution.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.published = append(p.published, events...)
 	return nil
 }
 
 func (p *platform) Send(_ context.Context, t execution.Task) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.sent = append(p.sent, t)
 	return nil
 }
 
 func (p *platform) Wake(_ context.Context, id execution.ID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.woken = append(p.woken, id)
 	if p.mute {
 		return errors.New("no such workflow")
@@ -68,11 +126,20 @@ func (p *platform) Wake(_ context.Context, id execution.ID) error {
 }
 
 func (p *platform) Start(_ context.Context, x execution.Execution) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.started = append(p.started, x.ID)
 	return nil
 }
 
+func (p *platform) StartBatch(ctx context.Context, b execution.Batch) error {
+	return p.Start(ctx, execution.Execution{ID: execution.ID(b.ID)})
+}
+
 func (p *platform) State(_ context.Context, id execution.ID) (execution.SagaState, error) {
+	if id == p.broken {
+		return execution.SagaState{}, execution.Errorf(execution.Unavailable, "nobody knows")
+	}
 	s, ok := p.states[id]
 	if !ok {
 		return s, execution.Errorf(execution.NotFound, "no saga of %s", id)
@@ -81,20 +148,23 @@ func (p *platform) State(_ context.Context, id execution.ID) (execution.SagaStat
 }
 
 func (p *platform) activities() *Activities {
-	return &Activities{Store: p, Ledger: p, Bus: p, Sagas: p}
+	return &Activities{Store: p, Ledger: p, Bus: p, Sagas: p, Batches: p, Schedules: p, StartTimeout: 40 * time.Second}
 }
 
 func TestTaskCarriesAllThatAKubeWorkerNeeds(t *testing.T) {
 	p, soon := &platform{rows: []execution.Execution{{
 		ID: "x1", UserID: "ann", Pool: "gpu", Language: "python", Attempt: 2, CorrelationID: "c1",
 		Program: execution.Program{Image: "python:3.11"}, Input: execution.Input{Script: "print(1)"},
+		Interactive: true, Egress: []execution.Egress{{CIDR: "192.0.2.0/24"}},
 	}}}, time.Now().Add(time.Minute)
-	if err := p.activities().CreatePod(t.Context(), "x1", soon); err != nil {
-		t.Fatal(err)
+	terms, err := p.activities().CreatePod(t.Context(), "x1", soon)
+	if err != nil || terms.StartSeconds != 40 {
+		t.Fatal(terms, err)
 	}
 	got := p.sent[0]
 	if got.Action != execution.Create || got.UserID != "ann" || got.Pool != "gpu" || got.Language != "python" || got.Attempt != 2 ||
-		got.CorrelationID != "c1" || got.Program.Image != "python:3.11" || got.Input.Script != "print(1)" || got.Limits == nil || !got.NotAfter.Equal(soon) {
+		got.CorrelationID != "c1" || got.Program.Image != "python:3.11" || got.Input.Script != "print(1)" || got.Limits == nil || !got.NotAfter.Equal(soon) ||
+		!got.Interactive || len(got.Egress) != 1 {
 		t.Errorf("sent %+v", got)
 	}
 }
@@ -113,19 +183,21 @@ func TestCancellationTellsWhoAndWhy(t *testing.T) {
 	ending := func(s execution.Status) execution.Event {
 		return execution.NewEnding("x1", "ann", execution.SourceSaga, execution.Outcome{Status: s}, time.Now())
 	}
+	item := execution.Execution{ID: "x1", BatchID: "b1"}
 	tests := []struct {
 		name         string
 		rows         []execution.Execution
 		event        execution.Event
 		who, because string
 	}{
+		{"with its batch", []execution.Execution{item}, ending(execution.Cancelled), "cid", "enough"},
 		{"cancelled", []execution.Execution{{ID: "x1", CancelledBy: "bob", CancelReason: "too slow"}}, ending(execution.Cancelled), "bob", "too slow"},
 		{"an error", []execution.Execution{{ID: "x1", CancelledBy: "bob", CancelReason: "too slow"}}, ending(execution.Errored), "", ""},
 		{"the row is gone", nil, ending(execution.Cancelled), "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := &platform{rows: tt.rows}
+			p := &platform{rows: tt.rows, batches: map[string]execution.Batch{"b1": {ID: "b1", CancelledBy: "cid", CancelReason: "enough"}}}
 			if err := p.activities().Publish(t.Context(), []execution.Event{tt.event}); err != nil {
 				t.Fatal(err)
 			}
@@ -133,34 +205,5 @@ func TestCancellationTellsWhoAndWhy(t *testing.T) {
 				t.Errorf("told %+v", o)
 			}
 		})
-	}
-}
-
-func TestSweepMendsWhatFellThrough(t *testing.T) {
-	now := time.Now()
-	running, fresh, over := execution.SagaState{Running: true}, execution.SagaState{ClosedAt: now}, execution.SagaState{ClosedAt: now.Add(-time.Hour)}
-	p := &platform{
-		rows:    []execution.Execution{{ID: "lost"}, {ID: "runs"}, {ID: "ending"}, {ID: "killed", UserID: "ann"}},
-		entries: []execution.Capacity{{ID: "lost"}, {ID: "runs"}, {ID: "ending"}, {ID: "killed"}},
-		states:  map[execution.ID]execution.SagaState{"runs": running, "ending": fresh, "killed": over},
-	}
-	got, err := p.activities().Sweep(t.Context())
-	if want := (Swept{Started: 1, Ended: 1, Released: 2}); err != nil || got != want {
-		t.Errorf("%+v, %v; want %+v", got, err, want)
-	}
-	if !slices.Equal(p.started, []execution.ID{"lost"}) || !slices.Equal(p.released, []execution.ID{"lost", "killed"}) {
-		t.Errorf("started %v, released %v", p.started, p.released)
-	}
-	if len(p.published) != 1 || p.published[0].ID != "killed/saga/execution_error" || p.published[0].UserID != "ann" {
-		t.Errorf("published %+v", p.published)
-	}
-	var deleted []execution.ID
-	for _, task := range p.sent {
-		if task.Action == execution.Delete {
-			deleted = append(deleted, task.ExecutionID)
-		}
-	}
-	if !slices.Equal(deleted, []execution.ID{"killed", "lost", "killed"}) { // twice is harmless
-		t.Errorf("deleted %v", deleted)
 	}
 }

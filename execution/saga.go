@@ -90,3 +90,11 @@ type SagaFilter struct {
 	Limit       int    // 1 to 1000
 	Cursor      string // where the page before ended; an unknown one is Invalid, field cursor
 }
+
+// CallbackAttempt is one attempt to tell a callback_url how an execution ended.
+type CallbackAttempt struct {
+	ExecutionID ID
+	Delivery    int  // 1 of the one that comes by itself, more of those that were asked for
+	Number      int  // of the attempt in its delivery, from 1
+	Last        bool // if it fails, none follows
+}

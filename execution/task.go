@@ -82,3 +82,8 @@ type Admission struct {
 	ETASeconds float64 // an estimate; 0: not known
 	Patience   float64 // seconds that it may wait in all, as its pool has it now; 0: for ever
 }
+
+// TaskTerms is what holds for a task that was sent.
+type TaskTerms struct {
+	StartSeconds float64 `json:"start_seconds,omitempty"` // that a pod may take until its script starts; 0: not said
+}

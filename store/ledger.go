@@ -61,7 +61,7 @@ func (l *Ledger) SetLimits(ctx context.Context, name string, own *Limits) (grant
 
 // Entries returns who has capacity, or waits for it, since before a time, in all
 // pools.
-func (l *Ledger) Entries(ctx context.Context, before time.Time) (entries []execution.Capacity, err error) {
+func (l *Ledger) Entries(ctx context.Context, before time.Time) (entries []execution.Held, err error) {
 	found, err := l.pools.Find(ctx, bson.M{})
 	if err != nil {
 		return nil, kinded(err)
@@ -71,14 +71,25 @@ func (l *Ledger) Entries(ctx context.Context, before time.Time) (entries []execu
 		return nil, kinded(err)
 	}
 	for _, p := range pools {
-		for _, s := range slices.Concat(p.Holders, p.Waiters) {
+		for i, s := range slices.Concat(p.Holders, p.Waiters) {
 			if s.Since.Before(before) {
 				s.Pool = p.Name
-				entries = append(entries, s.Capacity)
+				entries = append(entries, execution.Held{Capacity: s.Capacity, Since: s.Since, Granted: i < len(p.Holders)})
 			}
 		}
 	}
 	return entries, nil
+}
+
+// Policy returns how a pool admits now.
+func (l *Ledger) Policy(ctx context.Context, name string) (execution.PoolPolicy, error) {
+	p := pool{Name: name}
+	err := l.pools.FindOne(ctx, bson.M{"_id": name}).Decode(&p)
+	if err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return execution.PoolPolicy{}, kinded(err)
+	}
+	b := l.of(p)
+	return execution.PoolPolicy{Executions: b.Executions, CPUMillis: b.CPUMillis, MemoryBytes: b.MemoryBytes}, nil
 }
 
 // change reads a pool, lets decide change it, and writes it back if nobody

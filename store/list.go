@@ -114,16 +114,30 @@ func parseCursor(s string) (at time.Time, id execution.ID, ok bool) {
 	return time.UnixMilli(n).UTC(), execution.ID(rest), err == nil && found && wrong == nil && rest != ""
 }
 
-// Unfinished returns executions that were created before olderThan and have not
-// ended, the oldest first, without what was submitted: a sweep asks whether
+// Unfinished returns a page of the executions that were created before olderThan
+// and have not ended, the oldest first, without what was submitted, and the
+// cursor of the next page; it is empty after the last. A sweep asks whether
 // their sagas run.
-func (s *Store) Unfinished(ctx context.Context, olderThan time.Time, limit int) (xs []execution.Execution, err error) {
-	found, err := s.executions.Find(ctx,
-		bson.M{"status": bson.M{"$in": open}, "created_at": bson.M{"$lt": olderThan}},
-		options.Find().SetSort(bson.D{{Key: "created_at", Value: 1}}).SetProjection(light).SetLimit(int64(limit)))
-	if err != nil {
-		return nil, kinded(err)
+func (s *Store) Unfinished(ctx context.Context, olderThan time.Time, cursor string, limit int) (page []execution.Execution, next string, err error) {
+	query := bson.M{"status": bson.M{"$in": open}, "created_at": bson.M{"$lt": olderThan}}
+	if cursor != "" {
+		at, id, ok := parseCursor(cursor)
+		if !ok {
+			return nil, "", execution.FieldErrors{{Field: "cursor", Rule: "is not from a page before"}}
+		}
+		query["created_at"] = bson.M{"$lt": olderThan, "$gte": at}
+		query["$or"] = bson.A{bson.M{"created_at": bson.M{"$gt": at}}, bson.M{"created_at": at, "_id": bson.M{"$gt": id}}}
 	}
-	err = found.All(ctx, &xs)
-	return xs, kinded(err)
+	found, err := s.executions.Find(ctx, query, options.Find().
+		SetSort(bson.D{{Key: "created_at", Value: 1}, {Key: "_id", Value: 1}}).SetProjection(light).SetLimit(int64(limit)))
+	if err != nil {
+		return nil, "", kinded(err)
+	}
+	if err := found.All(ctx, &page); err != nil {
+		return nil, "", kinded(err)
+	}
+	if len(page) == limit {
+		next = cursorAfter(page[limit-1])
+	}
+	return page, next, nil
 }

@@ -229,9 +229,19 @@ func TestPagesAreStable(t *testing.T) {
 			t.Errorf("cursor %q: %v", cursor, err)
 		}
 	}
-	old, err := s.Unfinished(ctx, noon.Add(2*time.Second), 100)
-	if err != nil || len(old) != 10 || old[0].CreatedAt.After(noon) {
-		t.Errorf("unfinished: %d, %v", len(old), err)
+	var old []execution.Execution
+	for cursor := ""; ; {
+		page, next, err := s.Unfinished(ctx, noon.Add(2*time.Second), cursor, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old = append(old, page...)
+		if cursor = next; next == "" {
+			break
+		}
+	}
+	if len(old) != 10 || !slices.IsSortedFunc(old, func(a, b execution.Execution) int { return a.CreatedAt.Compare(b.CreatedAt) }) {
+		t.Errorf("unfinished: %d, from %s to %s", len(old), old[0].CreatedAt, old[len(old)-1].CreatedAt)
 	}
 }
 

@@ -4,9 +4,8 @@ package temporal
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"strconv"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -28,48 +27,48 @@ const patience = 4 * time.Second
 
 // Start starts the saga of x unless it was started before.
 func (s Sagas) Start(ctx context.Context, x execution.Execution) error {
+	b := execution.BriefOf(x)
+	return s.start(ctx, client.StartWorkflowOptions{
+		ID:                    string(x.ID),
+		EnableEagerStart:      true, // a worker in this process gets the first task with the answer
+		Priority:              workflows.Urgency(b),
+		TypedSearchAttributes: workflows.Attributes(b),
+	}, workflows.Execute, b)
+}
+
+// StartBatch starts the workflow of b unless it was started before.
+func (s Sagas) StartBatch(ctx context.Context, b execution.Batch) error {
+	return s.start(ctx, client.StartWorkflowOptions{
+		ID:                    b.ID,
+		TypedSearchAttributes: temporal.NewSearchAttributes(workflows.UserAttribute.ValueSet(b.UserID)),
+	}, workflows.Batch, workflows.BatchInput{
+		BatchID: b.ID, Items: int(b.Items), MaxParallel: int(b.MaxParallel), StopOnFailure: b.StopOnFailure,
+	})
+}
+
+// StartCallback starts to tell the callback_url of id of its end, unless that
+// was started before: delivery is 1 of what comes by itself, and more of what
+// was asked for.
+func (s Sagas) StartCallback(ctx context.Context, id execution.ID, delivery int) error {
+	name := "callback-" + string(id)
+	if delivery > 1 {
+		name += "-" + strconv.Itoa(delivery)
+	}
+	return s.start(ctx, client.StartWorkflowOptions{ID: name}, workflows.Deliver, workflows.DeliverInput{ExecutionID: id, Delivery: delivery})
+}
+
+// start starts a workflow unless one with its ID was started before.
+func (s Sagas) start(ctx context.Context, o client.StartWorkflowOptions, workflow, input any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err := s.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       string(x.ID),
-		TaskQueue:                workflows.TaskQueue,
-		EnableEagerStart:         true, // a worker in this process gets the first task with the answer
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		Priority:                 temporal.Priority{PriorityKey: x.Priority.Level(), FairnessKey: fairnessKey(x.UserID)},
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			workflows.StatusAttribute.ValueSet(string(execution.Queued)),
-			workflows.UserAttribute.ValueSet(x.UserID),
-			workflows.LanguageAttribute.ValueSet(x.Language),
-			workflows.PoolAttribute.ValueSet(x.Pool),
-			workflows.PriorityAttribute.ValueSet(string(x.Priority)),
-		),
-	}, workflows.Execute, input(x))
+	o.TaskQueue = workflows.TaskQueue
+	o.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	_, err := s.Client.ExecuteWorkflow(ctx, o, workflow, input)
 	if _, over := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); over {
 		return nil
 	}
 	return kinded(err)
-}
-
-// fairnessKey fits the 64 bytes that Temporal allows for one.
-func fairnessKey(user string) string {
-	if len(user) <= 64 {
-		return user
-	}
-	sum := sha256.Sum256([]byte(user))
-	return hex.EncodeToString(sum[:])
-}
-
-func input(x execution.Execution) workflows.Input {
-	sum := sha256.Sum256([]byte(x.Input.Script))
-	return workflows.Input{
-		Capacity: execution.CapacityOf(x),
-		Request: execution.Request{
-			Language: x.Language, Version: x.Version, ScriptSHA256: hex.EncodeToString(sum[:]),
-			Priority: x.Priority, Pool: x.Pool, Limits: x.Limits, Attempt: x.Attempt,
-		},
-		CorrelationID: x.CorrelationID,
-	}
 }
 
 // Cancel asks a saga to stop and undo; it tells by events when it has. A saga
@@ -94,8 +93,28 @@ func (s Sagas) Wake(ctx context.Context, id execution.ID) error {
 	return kinded(s.Client.SignalWorkflow(ctx, string(id), "", workflows.GrantSignal, nil))
 }
 
-// State tells whether there is a saga of id, and since when it is over. None is
-// NotFound.
+// CancelBatch asks a batch to stop: what runs is cancelled, and what has not
+// begun never will. One that is over is NotFound.
+func (s Sagas) CancelBatch(ctx context.Context, id string) error {
+	return s.Cancel(ctx, execution.ID(id))
+}
+
+// BatchState tells whether the workflow of a batch runs, and since when it is
+// over. None is NotFound.
+func (s Sagas) BatchState(ctx context.Context, id string) (execution.SagaState, error) {
+	return s.State(ctx, execution.ID(id))
+}
+
+// RetryStep has a saga do at once what it waits to do again: a step that fails,
+// or whose answer does not come. A saga that is over is NotFound.
+func (s Sagas) RetryStep(ctx context.Context, id execution.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return kinded(s.Client.SignalWorkflow(ctx, string(id), "", workflows.RetrySignal, nil))
+}
+
+// State tells whether there is a workflow of id, and since when it is over. None
+// is NotFound.
 func (s Sagas) State(ctx context.Context, id execution.ID) (execution.SagaState, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -125,4 +144,10 @@ func kinded(err error) error {
 		return execution.Errorf(execution.NotFound, "no saga under way: %w", err)
 	}
 	return execution.Errorf(execution.Unavailable, "temporal: %w", err)
+}
+
+// invalid reports whether Temporal does not understand what was asked.
+func invalid(err error) bool {
+	_, ok := errors.AsType[*serviceerror.InvalidArgument](err)
+	return ok
 }

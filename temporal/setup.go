@@ -66,7 +66,7 @@ func setupAttributes(ctx context.Context, c client.Client, namespace string) (ch
 	}
 	missing := map[string]enumspb.IndexedValueType{}
 	for _, key := range []temporal.SearchAttributeKeyKeyword{
-		workflows.StatusAttribute, workflows.UserAttribute, workflows.LanguageAttribute, workflows.PoolAttribute, workflows.PriorityAttribute,
+		workflows.StatusAttribute, workflows.StateAttribute, workflows.UserAttribute, workflows.LanguageAttribute, workflows.PoolAttribute, workflows.PriorityAttribute,
 	} {
 		switch t, there := have.GetCustomAttributes()[key.GetName()]; {
 		case !there:

@@ -21,8 +21,9 @@ func Run(ctx context.Context, c client.Client, a *activities.Activities) error {
 		WorkerStopTimeout: 20 * time.Second, // for activities under way
 		OnFatalError:      func(err error) { fatal <- err },
 	})
-	w.RegisterWorkflow(workflows.Execute)
-	w.RegisterWorkflow(workflows.Sweep)
+	for _, workflow := range []any{workflows.Execute, workflows.Batch, workflows.Fire, workflows.Deliver, workflows.Sweep} {
+		w.RegisterWorkflow(workflow)
+	}
 	w.RegisterActivity(a)
 	if err := w.Start(); err != nil {
 		return err

@@ -1,11 +1,9 @@
 package workflows
 
 import (
-	"errors"
 	"slices"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/codesaga/codesaga/execution"
@@ -13,59 +11,68 @@ import (
 
 // Signals that a saga listens to.
 const (
-	ReportSignal = "report"  // an execution.Report: something became true outside
-	GrantSignal  = "granted" // no value: the ledger may have capacity now
+	ReportSignal = "report"     // an execution.Report: something became true outside
+	GrantSignal  = "granted"    // no value: the ledger may have capacity now
+	RetrySignal  = "retry_step" // no value: an operator has repaired something, do it again at once
 )
 
-// Search attributes of a saga, all of them keywords: "codesaga setup" makes
-// them known to the namespace.
-var (
-	StatusAttribute   = temporal.NewSearchAttributeKeyKeyword("CodesagaStatus")
-	UserAttribute     = temporal.NewSearchAttributeKeyKeyword("CodesagaUser")
-	LanguageAttribute = temporal.NewSearchAttributeKeyKeyword("CodesagaLanguage")
-	PoolAttribute     = temporal.NewSearchAttributeKeyKeyword("CodesagaPool")
-	PriorityAttribute = temporal.NewSearchAttributeKeyKeyword("CodesagaPriority")
-)
+// ViewQuery asks a saga for its execution.SagaView.
+const ViewQuery = "view"
 
 // A run is one execution under way: what was asked, what is known, and how to
 // undo what was done.
 type run struct {
-	Input
-	undo     saga
-	facts    []execution.Fact  // in the order of hearing
-	status   execution.Status  // of the ending that was heard of
-	usage    *execution.Usage  // nil until reported
-	output   *execution.Output // nil until reported
-	notAfter time.Time         // zero until the task is sent
-	woken    bool
-	queued   bool   // execution_queued was published
-	at       string // the step under way, or that failed
+	execution.Brief
+	record    record
+	undo      saga
+	cancelled func() bool       // somebody asked for the end
+	status    execution.Status  // of the ending that was heard of
+	reason    string            // likewise, if it is the platform's fault
+	ended     execution.Status  // as it was told
+	usage     *execution.Usage  // nil until reported
+	output    *execution.Output // nil until reported
+	notAfter  time.Time         // zero until the task is sent
+	starting  time.Duration     // that the kube workers give a pod to start
+	woken     bool
+	asked     bool // for the same step again
+	queued    bool // execution_queued was published
+
+	next     workflow.ChildWorkflowFuture // the saga of the retry; nil if there is none
+	stopNext func()                       // cancels it
 }
 
-// listen notes signals as they come, in whatever order and however often.
-func (r *run) listen(ctx workflow.Context) {
-	reports, grants := workflow.GetSignalChannel(ctx, ReportSignal), workflow.GetSignalChannel(ctx, GrantSignal)
+// listen notes signals as they come, in whatever order and however often, and
+// answers questions.
+func (r *run) listen(ctx workflow.Context) error {
+	r.cancelled = func() bool { return ctx.Err() != nil }
+	r.record.SagaView = execution.SagaView{
+		ExecutionID: r.Capacity.ID, UserID: r.Capacity.UserID, State: execution.StateCreated, StartedAt: workflow.Now(ctx),
+		Steps: []execution.SagaStep{}, Facts: []execution.SagaFact{},
+	}
+	on(ctx, ReportSignal, func(heard execution.Report) { r.hear(heard, workflow.Now(ctx)) })
+	on(ctx, GrantSignal, func(any) { r.woken = true })
+	on(ctx, RetrySignal, func(any) { r.asked = true })
+	return workflow.SetQueryHandler(ctx, ViewQuery, func() (execution.SagaView, error) { return r.record.view(), nil })
+}
+
+// on does do with each signal of a name.
+func on[T any](ctx workflow.Context, signal string, do func(T)) {
+	signals := workflow.GetSignalChannel(ctx, signal)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {
-			var heard execution.Report
-			reports.Receive(ctx, &heard)
-			r.hear(heard)
-		}
-	})
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		for {
-			grants.Receive(ctx, nil)
-			r.woken = true
+			var value T
+			signals.Receive(ctx, &value)
+			do(value)
 		}
 	})
 }
 
-func (r *run) hear(heard execution.Report) {
-	if heard.Fact != "" && !slices.Contains(r.facts, heard.Fact) {
-		r.facts = append(r.facts, heard.Fact)
+func (r *run) hear(heard execution.Report, at time.Time) {
+	if heard.Fact != "" && !r.heard(heard.Fact) {
+		r.record.Facts = append(r.record.Facts, execution.SagaFact{Fact: heard.Fact, At: at})
 	}
 	if heard.Status != "" && r.status == "" { // the first ending is the ending
-		r.status = heard.Status
+		r.status, r.reason = heard.Status, heard.Reason
 	}
 	if heard.Usage != nil {
 		r.usage = heard.Usage
@@ -75,14 +82,44 @@ func (r *run) hear(heard execution.Report) {
 	}
 }
 
-// knows reports whether f is known to be true.
-func (r *run) knows(f execution.Fact) bool {
-	return slices.ContainsFunc(r.facts, func(known execution.Fact) bool { return known.Implies(f) })
+// heard reports whether f itself was told.
+func (r *run) heard(f execution.Fact) bool {
+	return slices.ContainsFunc(r.record.Facts, func(known execution.SagaFact) bool { return known.Fact == f })
 }
 
-// timeout is that of the script.
-func (r *run) timeout() time.Duration {
-	return time.Duration(r.Request.Limits.TimeoutSeconds) * time.Second
+// knows reports whether f is known to be true.
+func (r *run) knows(f execution.Fact) bool {
+	return slices.ContainsFunc(r.record.Facts, func(known execution.SagaFact) bool { return known.Fact.Implies(f) })
+}
+
+// started reports whether the script was, as far as anybody has told.
+func (r *run) started() bool {
+	return r.heard(execution.Started) || r.usage != nil && r.usage.StartedAt != nil
+}
+
+// again reports whether an operator has asked for a step to be done again, once
+// each time.
+func (r *run) again() bool {
+	asked := r.asked
+	r.asked = false
+	return asked
+}
+
+const (
+	// startPatience is how long no word of a started script is no reason to
+	// ask. A cold start takes a second, a crowd of them ten.
+	startPatience = 30 * time.Second
+	// sends is how often a task is sent before the saga gives up on it. Four
+	// times startPatience is more than a kube worker gives a pod to start, if
+	// it does not say that it gives more.
+	sends = 4
+)
+
+func (r *run) startPatience() time.Duration { return max(startPatience, r.starting/2) }
+
+// runPatience is how long no word of an ending is no reason to ask.
+func (r *run) runPatience() time.Duration {
+	return time.Duration(r.Request.Limits.TimeoutSeconds+r.CompileSeconds)*time.Second + time.Minute
 }
 
 // until waits for holds to become true, for d at most. It leaves no timer
@@ -93,88 +130,21 @@ func until(ctx workflow.Context, d time.Duration, holds func() bool) (bool, erro
 	return workflow.AwaitWithTimeout(ctx, d, holds)
 }
 
-// show makes the status of the run known to those who list workflows.
-func (r *run) show(ctx workflow.Context, s execution.Status) error {
+// show makes the status of the run, and the state of its saga, known to those
+// who list workflows.
+func (r *run) show(ctx workflow.Context, s execution.Status, state string) error {
 	if s == "" {
 		return nil
 	}
-	return workflow.UpsertTypedSearchAttributes(ctx, StatusAttribute.ValueSet(string(s)))
+	r.record.State = state
+	return workflow.UpsertTypedSearchAttributes(ctx, StatusAttribute.ValueSet(string(s)), StateAttribute.ValueSet(state))
 }
 
-// event builds an event here, in the workflow, so that a second attempt at
-// publishing it sends the very same one.
-func (r *run) event(ctx workflow.Context, t execution.EventType) execution.Event {
-	e := execution.NewEvent(r.Capacity.ID, r.Capacity.UserID, execution.SourceSaga, t, workflow.Now(ctx))
-	e.CorrelationID = r.CorrelationID
-	return e
-}
-
-// sagaEvent is an event of a saga that does not go well, and says where and
-// why.
-func (r *run) sagaEvent(ctx workflow.Context, t execution.EventType, why error) execution.Event {
-	e := r.event(ctx, t)
-	e.Saga = &execution.Saga{Step: r.at}
-	if !temporal.IsCanceledError(why) {
-		e.Saga.Cause = cause(why)
+// showCompensating is show for a saga that undoes what it did.
+func (r *run) showCompensating(ctx workflow.Context) error {
+	r.record.State = execution.StateCompensating
+	if workflow.GetVersion(ctx, sagaState, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
 	}
-	return e
-}
-
-// compensated is how a saga ended that was undone.
-func (*run) compensated(why error) execution.EventType {
-	if temporal.IsCanceledError(why) {
-		return execution.SagaCancelled
-	}
-	return execution.SagaCompensated
-}
-
-// tellEnding announces how a run without a result ended, and what it took
-// until then.
-func (r *run) tellEnding(ctx workflow.Context, why error) error {
-	o := outcome(why)
-	if r.usage != nil {
-		o.ExitCode, o.Signal = r.usage.ExitCode, r.usage.Signal
-	}
-	e := execution.NewEnding(r.Capacity.ID, r.Capacity.UserID, execution.SourceSaga, o, workflow.Now(ctx))
-	e.CorrelationID, e.Usage, e.Output = r.CorrelationID, r.usage, r.output
-	if err := r.show(ctx, o.Status); err != nil {
-		return err
-	}
-	return r.tell(ctx, e)
-}
-
-// Types of errors that a saga makes itself.
-const (
-	nodeLost = "NodeLost" // the pod went away by itself
-	noAnswer = "NoAnswer" // no kube worker says anything
-)
-
-// outcome is what users are told of why: what went wrong inside is in the
-// history.
-func outcome(why error) execution.Outcome {
-	if temporal.IsCanceledError(why) {
-		return execution.Outcome{Status: execution.Cancelled}
-	}
-	o := execution.Outcome{Status: execution.Errored, ErrorType: "system_error", Reason: "internal"}
-	app, _ := errors.AsType[*temporal.ApplicationError](why)
-	switch {
-	case app == nil:
-	case app.Type() == string(execution.Exhausted):
-		o.Reason, o.Message = "rejected", "there is no room in the queue"
-	case app.Type() == string(execution.Invalid):
-		o.Reason, o.Message = "rejected", app.Message()
-	case app.Type() == nodeLost:
-		o.Reason, o.Message = "node_lost", "the pod went away while it ran"
-	case app.Type() == noAnswer:
-		o.Message = "no Kubernetes worker answered"
-	}
-	return o
-}
-
-// cause is why in one line.
-func cause(why error) string {
-	if app, ok := errors.AsType[*temporal.ApplicationError](why); ok {
-		return app.Message()
-	}
-	return why.Error()
+	return workflow.UpsertTypedSearchAttributes(ctx, StateAttribute.ValueSet(execution.StateCompensating))
 }

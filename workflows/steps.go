@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -13,7 +14,15 @@ import (
 // They run inside of the workflow task, for 3 ms each instead of 20.
 var brisk = workflow.LocalActivityOptions{
 	StartToCloseTimeout:    5 * time.Second,
+	ScheduleToCloseTimeout: 8 * time.Second,
+}
+
+// patient suits a step that failed when it was brisk: operators see it retry.
+var patient = workflow.ActivityOptions{
+	StartToCloseTimeout:    5 * time.Second,
 	ScheduleToCloseTimeout: 5 * time.Minute,
+	RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 15 * time.Second},
+	WaitForCancellation:    true,
 }
 
 // soon suits the first attempts at what is owed.
@@ -28,31 +37,75 @@ var owed = workflow.ActivityOptions{
 	StartToCloseTimeout:    10 * time.Second,
 	ScheduleToCloseTimeout: 24 * time.Hour,
 	RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+	WaitForCancellation:    true,
 }
 
-// step does one step, and ends when the step has ended: a local activity that
-// is cancelled is not waited for, and DeletePod could overtake the CreatePod
-// that it undoes. So a cancellation is heard between steps.
+// step does one step, and ends when the step has ended: see do.
 func (r *run) step(ctx workflow.Context, name string, result any, activity any, args ...any) error {
-	r.at = name
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	ctx = workflow.WithLocalActivityOptions(ctx, brisk)
-	return workflow.ExecuteLocalActivity(ctx, activity, args...).Get(ctx, result)
+	r.record.enter(name, workflow.Now(ctx))
+	return r.do(ctx, result, activity, args...)
+}
+
+// do does a part of a step. A local activity that is cancelled is not waited
+// for, and DeletePod could overtake the CreatePod that it undoes: so a
+// cancellation is heard between the parts. What failed in a way that may pass
+// goes on as an ordinary activity, which is waited for when it is cancelled.
+func (r *run) do(ctx workflow.Context, result any, activity any, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	local, _ := workflow.NewDisconnectedContext(ctx)
+	local = workflow.WithLocalActivityOptions(local, brisk)
+	err := workflow.ExecuteLocalActivity(local, activity, args...).Get(local, result)
+	if err == nil || final(err) || workflow.GetVersion(ctx, ordinarySteps, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return err
+	}
+	return r.patiently(workflow.WithActivityOptions(ctx, patient), result, activity, args...)
+}
+
+// final reports whether another attempt would fail as the one that gave err.
+func final(err error) bool {
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && app.NonRetryable()
 }
 
 // owe does what is owed: at once if that goes, else as an ordinary activity
 // with a day of patience. All of it may be done twice. Its context is a
 // disconnected one.
-func owe(ctx workflow.Context, activity any, args ...any) error {
+func (r *run) owe(ctx workflow.Context, name string, result any, activity any, args ...any) error {
+	r.record.enter(name, workflow.Now(ctx))
 	local := workflow.WithLocalActivityOptions(ctx, soon)
-	if workflow.ExecuteLocalActivity(local, activity, args...).Get(local, nil) == nil {
+	if workflow.ExecuteLocalActivity(local, activity, args...).Get(local, result) == nil {
 		return nil
 	}
-	ctx = workflow.WithActivityOptions(ctx, owed)
-	return workflow.ExecuteActivity(ctx, activity, args...).Get(ctx, nil)
+	err := r.patiently(workflow.WithActivityOptions(ctx, owed), result, activity, args...)
+	if err != nil {
+		r.record.stop(err, workflow.Now(ctx))
+	}
+	return err
+}
+
+// patiently does activity as an ordinary one. Whenever an operator asks, it is
+// begun anew, with all of its patience, and does not wait for its next attempt.
+func (r *run) patiently(ctx workflow.Context, result any, activity any, args ...any) error {
+	for r.asked = false; ; {
+		attempt, stop := workflow.WithCancel(ctx)
+		done := workflow.ExecuteActivity(attempt, activity, args...)
+		cancelled := workflow.Await(ctx, func() bool { return done.IsReady() || r.asked })
+		asked := r.again() && cancelled == nil
+		if asked {
+			stop()
+		}
+		err := done.Get(ctx, result)
+		stop()
+		if !asked || !temporal.IsCanceledError(err) {
+			return err
+		}
+		r.record.enter(r.record.CurrentStep, workflow.Now(ctx))
+	}
 }
 
 // begin tells that there is a request, and what was asked for.
@@ -62,29 +115,52 @@ func (r *run) begin(ctx workflow.Context) error {
 	return r.step(ctx, "request", nil, act.Publish, []execution.Event{requested, r.event(ctx, execution.SagaStarted)})
 }
 
-// publish tells of a step on the way.
+// awaitTime waits until it may ask for capacity.
+func (r *run) awaitTime(ctx workflow.Context) error {
+	if r.NotBefore == nil || !workflow.Now(ctx).Before(*r.NotBefore) {
+		return nil
+	}
+	r.record.enter("await_time", workflow.Now(ctx))
+	return workflow.Sleep(ctx, r.NotBefore.Sub(workflow.Now(ctx)))
+}
+
+// publish tells of the step under way.
 func (r *run) publish(ctx workflow.Context, events ...execution.Event) error {
-	return r.step(ctx, r.at, nil, act.Publish, events)
+	return r.do(ctx, nil, act.Publish, events)
 }
 
 // tell tells of the end.
 func (r *run) tell(ctx workflow.Context, e execution.Event) error {
-	return owe(ctx, act.Publish, []execution.Event{e})
+	return r.owe(ctx, "tell_"+string(e.Type), nil, act.Publish, []execution.Event{e})
 }
 
-// admit returns when the run has capacity. A grant wakes it; in case the grant
-// is lost it asks again by itself, ever more rarely.
+// longest is how rarely a run that waits asks for capacity. A sweep wakes those
+// that have it, and those that waited for too long, much sooner.
+const longest = 2 * time.Hour
+
+// admit returns when the run has capacity, or has waited for it as long as its
+// pool allows. A grant wakes it; in case the grant is lost it asks again by
+// itself, ever more rarely, and with each answer hears what its pool allows now.
 func (r *run) admit(ctx workflow.Context) error {
-	for pause := time.Minute; ; pause = min(2*pause, 15*time.Minute) {
+	since := workflow.Now(ctx)
+	for pause := time.Minute; ; pause = min(2*pause, longest) {
 		r.woken = false
 		var a execution.Admission
 		if err := r.step(ctx, "admit", &a, act.Admit, r.Capacity); err != nil || a.Granted {
 			return err
 		}
+		wait := pause
+		if a.Patience > 0 {
+			wait = min(wait, since.Add(time.Duration(a.Patience*float64(time.Second))).Sub(workflow.Now(ctx)))
+		}
+		if wait <= 0 {
+			return tookTooLong(a.Patience)
+		}
 		if err := r.publishQueued(ctx, a); err != nil {
 			return err
 		}
-		if _, err := until(ctx, pause, func() bool { return r.woken }); err != nil {
+		r.asked = false
+		if _, err := until(ctx, wait, func() bool { return r.woken || r.asked }); err != nil {
 			return err
 		}
 	}
@@ -104,72 +180,29 @@ func (r *run) publishQueued(ctx workflow.Context, a execution.Admission) error {
 
 // release gives back the capacity, or leaves the queue.
 func (r *run) release(ctx workflow.Context) error {
-	return owe(ctx, act.Release, r.Capacity.ID, r.Capacity.Pool)
+	return r.owe(ctx, "release", nil, act.Release, r.Capacity.ID, r.Capacity.Pool)
 }
 
-// createPod sends the task to the kube workers. All tasks of a run become void
-// at one time: whatever of them is late, past it nothing is created any more.
+// createPod sends the task to the kube workers, who make a pod or, if that was
+// done, say how it stands. All tasks of a run become void at one time: whatever
+// of them is late, past it nothing is created any more. As soon as the script
+// has started they are void from the beginning (parity SA-10): it is not
+// started again, and if the pod is gone, that is the answer.
 func (r *run) createPod(ctx workflow.Context) error {
 	if r.notAfter.IsZero() {
 		r.notAfter = workflow.Now(ctx).Add(execution.TaskLife)
 	}
-	return r.step(ctx, "create_pod", nil, act.CreatePod, r.Capacity.ID, r.notAfter)
+	notAfter := r.notAfter
+	if r.started() || r.knows(execution.Finished) {
+		notAfter = r.record.StartedAt
+	}
+	var t execution.TaskTerms
+	err := r.step(ctx, "create_pod", &t, act.CreatePod, r.Capacity.ID, notAfter)
+	r.starting = time.Duration(t.StartSeconds * float64(time.Second))
+	return err
 }
 
 // deletePod sends the task to the kube workers.
-func (r *run) deletePod(ctx workflow.Context) error { return owe(ctx, act.DeletePod, r.Capacity) }
-
-// removePod returns when the pod is gone, so that who gets its capacity finds
-// it. It asks again soon, because an answer takes seconds at most, and then
-// rarely; if nobody answers, it outlasts the pod's own deadline.
-func (r *run) removePod(ctx workflow.Context) error {
-	for _, patience := range []time.Duration{15 * time.Second, time.Minute, r.timeout() + time.Minute, time.Minute} {
-		if err := r.deletePod(ctx); err != nil {
-			return err
-		}
-		gone, err := until(ctx, patience, func() bool { return r.knows(execution.Gone) })
-		if err != nil || gone {
-			return err
-		}
-	}
-	return temporal.NewApplicationError("the cluster does not say that the pod is gone", noAnswer)
-}
-
-const (
-	// startPatience is how long no word of a started script is no reason to
-	// ask. A cold start takes a second, a crowd of them ten.
-	startPatience = 30 * time.Second
-	// sends is how often a task is sent before the saga gives up on it. Four
-	// times startPatience is more than the kube worker gives a pod to start.
-	sends = 4
-)
-
-// await returns when f is known. An answer that does not come may be lost, so
-// the task is sent again: whoever has done it tells how things stand.
-func (r *run) await(ctx workflow.Context, f execution.Fact, patience time.Duration, again func(workflow.Context) error) error {
-	for sent := 1; ; sent++ {
-		r.at = "await_" + string(f)
-		_, err := until(ctx, patience, func() bool { return r.knows(f) || r.knows(execution.Gone) })
-		switch {
-		case err != nil || r.knows(f):
-			return err
-		case r.knows(execution.Gone):
-			return temporal.NewApplicationError("the pod is gone, and not by us", nodeLost)
-		case sent == sends:
-			return temporal.NewApplicationError("the cluster does not answer", noAnswer)
-		}
-		if err := again(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// awaitStored waits a day for the result to be stored, and sends nothing: that
-// the script has ended is in Kafka, and whoever stores it comes to it.
-func (r *run) awaitStored(ctx workflow.Context) error {
-	stored, err := until(ctx, 24*time.Hour, func() bool { return r.knows(execution.Stored) })
-	if err == nil && !stored {
-		return temporal.NewApplicationError("the result is not stored; the pod was left, it may have the only copy", "NotStored")
-	}
-	return err
+func (r *run) deletePod(ctx workflow.Context) error {
+	return r.owe(ctx, "delete_pod", nil, act.DeletePod, r.Capacity)
 }

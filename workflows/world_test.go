@@ -68,7 +68,7 @@ func (w *world) Admit(context.Context, execution.Capacity) (execution.Admission,
 	return execution.Admission{Granted: w.full < 0, Position: 3}, w.call("Admit")
 }
 
-func (w *world) CreatePod(_ context.Context, _ execution.ID, notAfter time.Time) error {
+func (w *world) CreatePod(_ context.Context, _ execution.ID, notAfter time.Time) (execution.TaskTerms, error) {
 	if !slices.Contains(w.notAfter, notAfter) {
 		w.notAfter = append(w.notAfter, notAfter)
 	}
@@ -85,7 +85,7 @@ func (w *world) CreatePod(_ context.Context, _ execution.ID, notAfter time.Time)
 			w.after(3*time.Second+w.storing, execution.Report{Fact: execution.Stored})
 		}
 	}
-	return w.call("CreatePod")
+	return execution.TaskTerms{}, w.call("CreatePod")
 }
 
 func (w *world) DeletePod(context.Context, execution.Capacity) error {
@@ -122,7 +122,7 @@ func (w *world) execute(t *testing.T, after time.Duration, something func()) err
 	if something != nil {
 		w.env.RegisterDelayedCallback(something, after)
 	}
-	w.env.ExecuteWorkflow(Execute, Input{
+	w.env.ExecuteWorkflow(Execute, execution.Brief{
 		Capacity: execution.Capacity{ID: "x1", UserID: "ann", Pool: "default"},
 		Request:  execution.Request{Limits: execution.Limits{TimeoutSeconds: 60}},
 	})

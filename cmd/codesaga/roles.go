@@ -40,7 +40,9 @@ func (a *app) worker(ctx context.Context) error {
 		return err
 	}
 	limits := store.Limits{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory}
-	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas})
+	return workers.Run(ctx, sagas.Client, &activities.Activities{
+		Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout,
+	})
 }
 
 // bridge carries facts to the sagas, and events, output and endings to the
