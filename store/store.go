@@ -32,6 +32,10 @@ type Store struct {
 	events     *mongo.Collection
 	pools      *mongo.Collection // one document for each
 	keys       *mongo.Collection // idempotency keys
+	deliveries *mongo.Collection // one document for each attempt to tell a callback
+	hosts      *mongo.Collection // of callbacks: one document for each that has failed and was not reached since
+	batches    *mongo.Collection
+	schedules  *mongo.Collection
 }
 
 // Open returns the store that lives in a database at uri. It connects at first
@@ -60,6 +64,10 @@ func New(db *mongo.Database) *Store {
 		events:     db.Collection("events"),
 		pools:      db.Collection("pools"),
 		keys:       db.Collection("idempotency_keys"),
+		deliveries: db.Collection("callback_deliveries"),
+		hosts:      db.Collection("callback_hosts"),
+		batches:    db.Collection("batches"),
+		schedules:  db.Collection("schedules"),
 	}
 }
 
