@@ -122,7 +122,6 @@ const (
 	ExecutionError     EventType = "execution_error"
 
 	PodCreated    EventType = "pod_created"
-	PodWaiting    EventType = "pod_waiting" // it does not start for now; Pod says why
 	PodScheduled  EventType = "pod_scheduled"
 	PodWaiting    EventType = "pod_waiting" // it does not start; see NewWaiting
 	PodRunning    EventType = "pod_running"
