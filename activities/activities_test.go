@@ -13,7 +13,7 @@ import (
 // platform is all that activities depend on.
 type platform struct {
 	rows      []execution.Execution
-	entries   []execution.Capacity
+	entries   []execution.Held
 	states    map[execution.ID]execution.SagaState // of those without one there is no saga
 	sent      []execution.Task
 	published []execution.Event
@@ -45,8 +45,12 @@ func (p *platform) Release(_ context.Context, id execution.ID, _ string) ([]exec
 	return []execution.ID{"x2", "x3"}, nil
 }
 
-func (p *platform) Entries(context.Context, time.Time) ([]execution.Capacity, error) {
+func (p *platform) Entries(context.Context, time.Time) ([]execution.Held, error) {
 	return p.entries, nil
+}
+
+func (p *platform) Mend(context.Context) ([]execution.ID, error) {
+	return []execution.ID{"overlooked"}, nil
 }
 
 func (p *platform) Publish(_ context.Context, events ...execution.Event) error {
@@ -136,12 +140,16 @@ func TestCancellationTellsWhoAndWhy(t *testing.T) {
 	}
 }
 
+func held(id execution.ID) execution.Held {
+	return execution.Held{Capacity: execution.Capacity{ID: id}, Granted: true}
+}
+
 func TestSweepMendsWhatFellThrough(t *testing.T) {
 	now := time.Now()
 	running, fresh, over := execution.SagaState{Running: true}, execution.SagaState{ClosedAt: now}, execution.SagaState{ClosedAt: now.Add(-time.Hour)}
 	p := &platform{
 		rows:    []execution.Execution{{ID: "lost"}, {ID: "runs"}, {ID: "ending"}, {ID: "killed", UserID: "ann"}},
-		entries: []execution.Capacity{{ID: "lost"}, {ID: "runs"}, {ID: "ending"}, {ID: "killed"}},
+		entries: []execution.Held{held("lost"), held("runs"), held("ending"), held("killed")},
 		states:  map[execution.ID]execution.SagaState{"runs": running, "ending": fresh, "killed": over},
 	}
 	got, err := p.activities().Sweep(t.Context())
@@ -150,6 +158,9 @@ func TestSweepMendsWhatFellThrough(t *testing.T) {
 	}
 	if !slices.Equal(p.started, []execution.ID{"lost"}) || !slices.Equal(p.released, []execution.ID{"lost", "killed"}) {
 		t.Errorf("started %v, released %v", p.started, p.released)
+	}
+	if p.woken[0] != "overlooked" {
+		t.Errorf("woke %v", p.woken)
 	}
 	if len(p.published) != 1 || p.published[0].ID != "killed/saga/execution_error" || p.published[0].UserID != "ann" {
 		t.Errorf("published %+v", p.published)

@@ -79,6 +79,11 @@ func (a *Activities) endLost(ctx context.Context, x execution.Execution) error {
 }
 
 func (a *Activities) sweepLedger(ctx context.Context, before time.Time, s *Swept) error {
+	waiting, err := a.Ledger.Mend(ctx)
+	if err != nil {
+		return err
+	}
+	a.wake(ctx, waiting)
 	entries, err := a.Ledger.Entries(ctx, before)
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func (a *Activities) sweepLedger(ctx context.Context, before time.Time, s *Swept
 		if state.Running || err == nil && !state.ClosedAt.Before(before) {
 			continue
 		}
-		if err := a.DeletePod(ctx, c); err != nil { // who did not release did not delete
+		if err := a.DeletePod(ctx, c.Capacity); err != nil { // who did not release did not delete
 			return fmt.Errorf("delete the pod of %s: %w", c.ID, err)
 		}
 		if err := a.Release(ctx, c.ID, c.Pool); err != nil {

@@ -40,6 +40,8 @@ func (s *Store) indexes() []index {
 		{of: s.chunks, name: "of_stream", fields: up("execution_id", "stream", "position")},
 		{of: s.events, name: "in_order", fields: up("execution_id", "offset")},
 		{of: s.events, name: "life", fields: up("occurred_at"), life: eventLife},
+		{of: s.waiters, name: "lane", fields: up("pool", "user_id", "priority", "language", "since", "_id")},
+		{of: s.waiters, name: "pool_oldest", fields: up("pool", "since", "_id")},
 		{of: s.keys, name: "life", fields: up("created_at"), life: keyLife},
 	}
 }
@@ -48,7 +50,7 @@ func (s *Store) indexes() []index {
 // sentence each. Done again, it does nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 	have := make(map[string]bool)
-	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.keys} {
+	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.waiters, s.keys} {
 		found, err := c.Indexes().ListSpecifications(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))

@@ -25,12 +25,17 @@ type Store struct {
 	// stored yet; 0: 30 s.
 	Patience time.Duration
 
+	// Places tells Get where an execution waits; nil: Get tells where it began
+	// to.
+	Places *Ledger
+
 	part       part
 	db         *mongo.Database
 	executions *mongo.Collection
 	chunks     *mongo.Collection // one document for each piece of output
 	events     *mongo.Collection
 	pools      *mongo.Collection // one document for each
+	waiters    *mongo.Collection // one for each execution that waits for capacity
 	keys       *mongo.Collection // idempotency keys
 }
 
@@ -59,6 +64,7 @@ func New(db *mongo.Database) *Store {
 		chunks:     db.Collection("chunks"),
 		events:     db.Collection("events"),
 		pools:      db.Collection("pools"),
+		waiters:    db.Collection("waiters"),
 		keys:       db.Collection("idempotency_keys"),
 	}
 }
@@ -89,24 +95,10 @@ func (s *Store) Get(ctx context.Context, id execution.ID) (x execution.Execution
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return x, execution.Errorf(execution.NotFound, "no execution %s", id)
 	}
-	if err == nil && x.Status == execution.Queued && x.Queue != nil {
-		x.Queue, err = s.place(ctx, x)
+	if err == nil && s.Places != nil && x.Status == execution.Queued && x.Queue != nil {
+		x.Queue, err = s.Places.Place(ctx, id, x.Pool)
 	}
 	return x, kinded(err)
-}
-
-// place is where x waits now, as its pool has it: the row has only where it
-// began to wait. It is nil if x waits no more.
-func (s *Store) place(ctx context.Context, x execution.Execution) (*execution.Queue, error) {
-	var p pool
-	err := s.pools.FindOne(ctx, bson.M{"_id": x.Pool}).Decode(&p)
-	if i := seatOf(p.Waiters, x.ID); i >= 0 {
-		return &execution.Queue{Position: int64(i) + 1, ETASeconds: x.Queue.ETASeconds}, nil
-	}
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return x.Queue, nil // it was put there by nobody we know of
-	}
-	return nil, err
 }
 
 // Remove takes the creation of id back. It does so only as long as nothing has

@@ -71,6 +71,7 @@ func (a *app) openStore() (*store.Store, error) {
 		return nil, fmt.Errorf("mongo-uri: %w", err)
 	}
 	a.atClose(func() { _ = s.Close(context.Background()) })
+	s.Places = s.Ledger(a.policy(), "default")
 	return s, nil
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/execution"
 	"github.com/codesaga/codesaga/kube"
-	"github.com/codesaga/codesaga/store"
 	"github.com/codesaga/codesaga/web"
 	"github.com/codesaga/codesaga/workers"
 )
@@ -39,8 +38,7 @@ func (a *app) worker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limits := store.Limits{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory}
-	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas})
+	return workers.Run(ctx, sagas.Client, &activities.Activities{Store: s, Ledger: s.Places, Bus: bus, Sagas: sagas})
 }
 
 // bridge carries facts to the sagas, and events, output and endings to the
