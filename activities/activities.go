@@ -21,14 +21,17 @@ type Store interface {
 
 // Ledger is who has capacity, and who waits for it.
 type Ledger interface {
-	// Admit answers how things stand; Exhausted when the queue is full.
+	// Admit answers how things stand; Invalid if it will never fit.
 	Admit(context.Context, execution.Capacity) (execution.Admission, error)
-	// Release forgets an execution and returns who has capacity because of that.
-	Release(ctx context.Context, id execution.ID, pool string) (granted []execution.ID, err error)
+	// Release forgets an execution and returns who should ask again because of
+	// that.
+	Release(ctx context.Context, id execution.ID, pool string) ([]execution.ID, error)
 	// Entries returns who has held, or waited, since before a time.
 	Entries(ctx context.Context, before time.Time) ([]execution.Held, error)
 	// Policy returns how a pool admits now.
 	Policy(ctx context.Context, pool string) (execution.PoolPolicy, error)
+	// Mend finds who was overlooked, and returns who should ask again.
+	Mend(context.Context) ([]execution.ID, error)
 }
 
 // Publisher sends events and tasks to the rest of the platform. What it has
@@ -137,10 +140,14 @@ func (a *Activities) Release(ctx context.Context, id execution.ID, pool string) 
 	if err != nil {
 		return err
 	}
-	for _, next := range granted {
-		_ = a.Sagas.Wake(ctx, next) // a sweep wakes it, only later
-	}
+	a.wake(ctx, granted)
 	return nil
+}
+
+func (a *Activities) wake(ctx context.Context, ids []execution.ID) {
+	for _, id := range ids {
+		_ = a.Sagas.Wake(ctx, id) // it asks the ledger by itself, only later
+	}
 }
 
 // CreatePod asks a kube worker for the pod of id. The answer is an event. That

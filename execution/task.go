@@ -65,13 +65,20 @@ type Capacity struct {
 	Priority    Priority `json:"priority" bson:"priority"`
 	CPUMillis   int64    `json:"cpu_millis" bson:"cpu_millis"`
 	MemoryBytes int64    `json:"memory_bytes" bson:"memory_bytes"`
+
+	Due time.Time `json:"due,omitzero" bson:"due,omitempty"` // since when it may wait; zero: since it asks first
 }
 
-// CapacityOf is what x takes: of memory, what the larger of its steps does.
+// CapacityOf is what x takes: of memory, what the larger of its steps does. It is
+// due when it was submitted, or for when.
 func CapacityOf(x Execution) Capacity {
+	due := x.CreatedAt
+	if x.NotBefore != nil && x.NotBefore.After(due) {
+		due = *x.NotBefore
+	}
 	return Capacity{
 		ID: x.ID, UserID: x.UserID, Pool: x.Pool, Language: x.Language, Priority: x.Priority,
-		CPUMillis: x.Limits.CPUMillis, MemoryBytes: max(x.Limits.MemoryBytes, x.Program.CompileMemoryBytes),
+		CPUMillis: x.Limits.CPUMillis, MemoryBytes: max(x.Limits.MemoryBytes, x.Program.CompileMemoryBytes), Due: due,
 	}
 }
 

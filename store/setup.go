@@ -47,6 +47,8 @@ func (s *Store) indexes() []index {
 		{of: s.chunks, name: "of_stream", fields: up("execution_id", "stream", "position")},
 		{of: s.events, name: "in_order", fields: up("execution_id", "offset")},
 		{of: s.events, name: "life", fields: up("occurred_at"), life: eventLife},
+		{of: s.waiters, name: "lane", fields: up("pool", "user_id", "priority", "language", "since", "_id")},
+		{of: s.waiters, name: "pool_oldest", fields: up("pool", "since", "_id")},
 		{of: s.keys, name: "life", fields: up("created_at"), life: keyLife},
 		{of: s.executions, name: "ended", fields: up("finished_at")},
 		{of: s.executions, name: "user_ended", fields: up("user_id", "finished_at")},
@@ -62,7 +64,7 @@ func (s *Store) indexes() []index {
 // sentence each. Done again, it does nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 	have := make(map[string]bool)
-	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.keys, s.deliveries, s.hosts, s.batches, s.schedules} {
+	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.waiters, s.keys, s.deliveries, s.hosts, s.batches, s.schedules} {
 		found, err := c.Indexes().ListSpecifications(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))

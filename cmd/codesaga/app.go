@@ -32,9 +32,10 @@ type app struct {
 	cluster  bridge.Cluster
 	codecs   *bridge.Codecs
 
-	store func() (*store.Store, error)
-	sagas func() (temporal.Sagas, error)
-	bus   func() *bridge.Publisher
+	store  func() (*store.Store, error)
+	places func() (*store.Ledger, error)
+	sagas  func() (temporal.Sagas, error)
+	bus    func() *bridge.Publisher
 
 	mu      sync.Mutex
 	closers []func()
@@ -47,6 +48,7 @@ func newApp(cfg Config, log *slog.Logger) *app {
 	a.cluster = bridge.Cluster{Brokers: strings.Split(cfg.Kafka, ","), RegistryURL: cfg.Registry, Prefix: cfg.TopicPrefix, Log: log}
 	a.codecs = a.cluster.Codecs()
 	a.store = sync.OnceValues(a.openStore)
+	a.places = sync.OnceValues(a.openLedger)
 	a.sagas = sync.OnceValues(a.openTemporal)
 	a.bus = sync.OnceValue(a.openBus)
 	return a
@@ -72,6 +74,14 @@ func (a *app) openStore() (*store.Store, error) {
 	}
 	a.atClose(func() { _ = s.Close(context.Background()) })
 	return s, nil
+}
+
+func (a *app) openLedger() (*store.Ledger, error) {
+	s, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	return s.Ledger(a.policy(), list(a.Pools)...), nil
 }
 
 // dial returns a client of namespace. It connects when it is first used.

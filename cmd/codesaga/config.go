@@ -46,6 +46,11 @@ type Config struct {
 	Concurrent     int
 	PoolCPU        int64
 	PoolMemory     int64
+	UserRunning    int
+	UserQueued     int
+	Queued         int
+	QueueSeconds   float64
+	AgeingSeconds  float64
 	LogLevel       string
 }
 
@@ -81,6 +86,11 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.IntVar(&c.Concurrent, "max-concurrent-executions", 10, "executions that may run at once in each pool, 1 to 1000")
 	fs.Int64Var(&c.PoolCPU, "pool-cpu-millis", 0, "CPU that the executions of a pool may take together, in thousandths of a core; 0: no limit")
 	fs.Int64Var(&c.PoolMemory, "pool-memory-bytes", 0, "memory that the executions of a pool may take together; 0: no limit")
+	fs.IntVar(&c.UserRunning, "max-running-per-user", 0, "executions of one user that may run at once in each pool, 1 to 1000; 0: as many as the pool runs")
+	fs.IntVar(&c.UserQueued, "max-queued-per-user", 1000, "executions of one user that may wait for each pool, 1 to 10000; 0: as many as the queue holds")
+	fs.IntVar(&c.Queued, "max-queued", 10_000, "executions that may wait for each pool, 1 to 50000")
+	fs.Float64Var(&c.QueueSeconds, "max-queue-seconds", 3600, "time after which an execution that waits ends with queue_timeout, 60 to 86400; 0: never")
+	fs.Float64Var(&c.AgeingSeconds, "ageing-seconds", 300, "time in which an execution that waits comes to count as one priority higher, 1 to 86400; 0: never")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -115,10 +125,13 @@ func (c *Config) check() (errs error) {
 			errs = errors.Join(errs, fmt.Errorf(format, args...))
 		}
 	}
-	wrong(c.Concurrent >= 1 && c.Concurrent <= 1000, "max-concurrent-executions: must be 1 to 1000")
 	wrong(c.StartTimeout >= 10*time.Second && c.StartTimeout <= 10*time.Minute, "start-timeout: must be 10s to 10m")
-	wrong(c.PoolCPU >= 0, "pool-cpu-millis: must not be negative")
-	wrong(c.PoolMemory >= 0, "pool-memory-bytes: must not be negative")
+	if fields, _ := errors.AsType[execution.FieldErrors](c.policy().Validate()); len(fields) > 0 {
+		flags := strings.NewReplacer("max_executions", "max-concurrent-executions", "cpu_millis", "pool-cpu-millis", "memory_bytes", "pool-memory-bytes", "_", "-")
+		for _, f := range fields {
+			wrong(false, "%s: must be %s", flags.Replace(f.Field), f.Rule)
+		}
+	}
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
 	_, err := execution.ParseEgress(c.EgressAllowed)
@@ -147,6 +160,14 @@ func list(s string) (items []string) {
 		}
 	}
 	return items
+}
+
+// policy is how pools admit, as far as operators have set nothing else for one.
+func (c *Config) policy() execution.PoolPolicy {
+	return execution.PoolPolicy{
+		Executions: c.Concurrent, CPUMillis: c.PoolCPU, MemoryBytes: c.PoolMemory, UserRunning: c.UserRunning, UserQueued: c.UserQueued,
+		Queued: c.Queued, MaxQueueSeconds: c.QueueSeconds, AgeingSeconds: c.AgeingSeconds,
+	}
 }
 
 // loopback reports whether host is this machine and nothing else.

@@ -14,7 +14,6 @@ import (
 	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/execution"
 	"github.com/codesaga/codesaga/kube"
-	"github.com/codesaga/codesaga/store"
 	"github.com/codesaga/codesaga/web"
 	"github.com/codesaga/codesaga/workers"
 )
@@ -39,9 +38,12 @@ func (a *app) worker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limits := store.Limits{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory}
+	places, err := a.places()
+	if err != nil {
+		return err
+	}
 	return workers.Run(ctx, sagas.Client, &activities.Activities{
-		Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout,
+		Store: s, Ledger: places, Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout,
 	})
 }
 
