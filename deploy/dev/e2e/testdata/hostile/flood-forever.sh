@@ -1,0 +1,3 @@
+# Output without an end, on both streams.
+yes flood &
+yes flood >&2
