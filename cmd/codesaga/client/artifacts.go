@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -31,19 +32,47 @@ func (r *resultView) left() string {
 	return "files: " + strings.Join(names, ", ")
 }
 
-// doArtifacts lists what a run left, or downloads it.
+// artifactFlags say what to do with artifacts.
+type artifactFlags struct {
+	dir     string
+	force   bool
+	link    bool
+	expires int64
+	json    bool
+}
+
+// check reports what does not go together.
+func (f artifactFlags) check(paths int) error {
+	switch {
+	case f.force && f.dir == "":
+		return usagef("artifacts: --force needs --download")
+	case f.link && (f.dir != "" || paths != 1):
+		return usagef("artifacts: --link is for one PATH, and not for --download")
+	case f.expires != 0 && !f.link:
+		return usagef("artifacts: --expires needs --link")
+	}
+	return nil
+}
+
+// doArtifacts lists what a run left, downloads it, or makes a link to it.
 func doArtifacts(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
-	dir := fs.String("download", "", "write the files into the folder `DIR`")
-	force := fs.Bool("force", false, "with --download: overwrite files")
-	asJSON := fs.Bool("json", false, jsonHelp)
+	var f artifactFlags
+	fs.StringVar(&f.dir, "download", "", "write the files into the folder `DIR`")
+	fs.BoolVar(&f.force, "force", false, "with --download: overwrite files")
+	fs.BoolVar(&f.link, "link", false, "print a URL under which anybody gets the file PATH for a while")
+	fs.Func("expires", "with --link: for how long, such as 10m (default an hour, the most)", amount(&f.expires, parseSeconds, "whole seconds, such as 10m or 600"))
+	fs.BoolVar(&f.json, "json", false, jsonHelp)
 	rest, err := c.parseMixed(fs, args, 1, 1+maxFiles)
 	if err != nil {
 		return err
 	}
 	id, wanted := rest[0], rest[1:]
-	if *force && *dir == "" {
-		return usagef("artifacts: --force needs --download")
+	if err := f.check(len(wanted)); err != nil {
+		return err
+	}
+	if f.link {
+		return c.link(ctx, id, wanted[0], f)
 	}
 	var raw json.RawMessage
 	if err := c.api.get(ctx, executionPath(id, "/artifacts"), &raw); err != nil {
@@ -61,15 +90,37 @@ func doArtifacts(ctx context.Context, c *call, args []string) error {
 		return err
 	}
 	switch {
-	case *asJSON:
+	case f.json:
 		err = c.printJSON(raw)
-	case *dir == "":
+	case f.dir == "":
 		err = c.printArtifacts(items, p.Skipped)
 	}
-	if err != nil || *dir == "" {
+	if err != nil || f.dir == "" {
 		return err
 	}
-	return c.download(ctx, id, items, *dir, *force)
+	return c.download(ctx, id, items, f.dir, f.force)
+}
+
+// link prints a URL of one artifact that needs no login.
+func (c *call) link(ctx context.Context, id, path string, f artifactFlags) error {
+	body := struct {
+		Path    string `json:"path"`
+		Expires int64  `json:"expires_seconds,omitempty"`
+	}{path, f.expires}
+	var raw json.RawMessage
+	if err := c.send(ctx, http.MethodPost, executionPath(id, "/artifacts/links"), body, &raw); err != nil {
+		return err
+	}
+	if f.json {
+		return c.printJSON(raw)
+	}
+	var made struct {
+		URL string `json:"url"`
+	}
+	if err := json.Unmarshal(raw, &made); err != nil || !strings.HasPrefix(made.URL, "/") {
+		return fmt.Errorf("the answer has no link: %s", raw[:min(200, len(raw))])
+	}
+	return c.printf("%s\n", oneLine(c.api.base+made.URL))
 }
 
 // choose finds the artifacts that were named; all, if none were.

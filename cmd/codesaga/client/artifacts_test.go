@@ -187,3 +187,16 @@ func TestRunWritesWhatTheScriptLeft(t *testing.T) {
 		t.Errorf("into no folder: %d %q", code, stderr)
 	}
 }
+
+func TestLinkToAnArtifact(t *testing.T) {
+	p := &platform{answers: map[string]string{"POST /executions/x1/artifacts/links": `{"url":"/api/v1/executions/x1/artifacts/a?expires=1&signature=s","expires_at":"2000-01-01T00:00:00Z"}`}}
+	code, stdout, stderr := doUnreal(t, p, "artifacts", "--link", "--expires", "10m", "x1", "d/a")
+	if code != 0 || stdout != "http://127.0.0.1:8080/api/v1/executions/x1/artifacts/a?expires=1&signature=s\n" || stderr != "" || p.bodies[0] != `{"path":"d/a","expires_seconds":600}` {
+		t.Errorf("%d %q %q %q", code, stdout, stderr, p.bodies)
+	}
+	for _, args := range []string{"--link x1", "--link x1 a b", "--link --download d x1 a", "--expires 5m x1 a", "--link --expires 0 x1 a"} {
+		if code, _, stderr := doUnreal(t, p, append([]string{"artifacts"}, strings.Fields(args)...)...); code != exitUsage {
+			t.Errorf("%s: %d %q", args, code, stderr)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,6 +60,7 @@ type accepted struct {
 	ID    string `json:"id"`
 	Items []struct {
 		Index  int                   `json:"index"`
+		Name   string                `json:"name"`
 		ID     *execution.ID         `json:"id"` // nil: it was refused
 		Errors execution.FieldErrors `json:"errors"`
 	} `json:"items"`
@@ -161,7 +164,7 @@ func (c *call) submitBatch(ctx context.Context, body map[string]any, f batchFlag
 	}
 	for _, item := range a.Items {
 		if item.ID == nil {
-			s.note(fmt.Sprintf("item %d was refused: %v", item.Index, item.Errors))
+			s.note(fmt.Sprintf("item %s was refused: %v", cmp.Or(item.Name, strconv.Itoa(item.Index)), item.Errors))
 		}
 	}
 	return a, raw, nil

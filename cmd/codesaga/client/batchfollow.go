@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,12 +68,7 @@ func (b batchItem) row(name string) []string {
 var batchHead = []string{"ITEM", "VERDICT", "STATUS", "EXIT", "TIME", "MEMORY", "DETAIL", "ID"}
 
 // label is what an item is known by: its name, if the client gave it one.
-func (b batchItem) label() string {
-	if b.Name != "" {
-		return b.Name
-	}
-	return strconv.Itoa(b.Index)
-}
+func (b batchItem) label() string { return cmp.Or(b.Name, strconv.Itoa(b.Index)) }
 
 // doBatchItems lists what is in a batch.
 func doBatchItems(ctx context.Context, c *call, args []string) error {

@@ -22,7 +22,7 @@ var Commands = []Command{
 	{Name: "retry", Args: "[--follow] ID", Help: "do a run again that has ended", do: doRetry},
 	{Name: "input", Args: "[--close] ID [FILE|-]", Help: "send input to an interactive run", do: doInput},
 	{Name: "signal", Args: "ID NAME", Help: "send a signal to an interactive run", do: doSignal},
-	{Name: "artifacts", Args: "[--download DIR] ID [PATH…]", Help: "list or download the files that a run left", do: doArtifacts},
+	{Name: "artifacts", Args: "[flags] ID [PATH…]", Help: "list or download the files that a run left", do: doArtifacts},
 	{Name: "events", Args: "[--json] ID", Help: "show what happened to a run, and when", do: doEvents},
 	{Name: "saga", Args: "[--json] ID", Help: "show the steps of a run, and how they were undone", do: doSaga, Sub: []Command{
 		{Name: "retry-step", Args: "ID", Help: "let a step that is stuck be tried at once (operators)", do: doRetryStep},

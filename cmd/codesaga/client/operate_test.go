@@ -30,9 +30,9 @@ var told = map[string]string{
 	"/executions?batch_id=b&label=a%3Db&limit=50&parent_id=p&schedule_id=s&user_id=ann": `{"items":[],"next_cursor":null}`,
 }
 
-func TestWhatOperatorsSee(t *testing.T) {
-	tests := []struct{ args, want string }{
-		{"queue", `
+// seen is what they show.
+var seen = []struct{ args, want string }{
+	{"queue", `
 POOL     RUNNING   WAITING  OLDEST  MEAN RUN  CPU         MEMORY             PAUSED
 default  10 of 10  120      1m15s   1.23s     10.5 of 32  1.3 GiB of 64 GiB  bash, go
 gpu      0 of 2    0        -       -         0           0 bytes            all
@@ -44,7 +44,7 @@ POOL     USER     WAITING  RUNNING
 default  ann [2J  119      5
 default  bob      1        5
 `},
-		{"saga x1", `
+	{"saga x1", `
 execution    x1
 user         ann
 state        failed
@@ -60,35 +60,37 @@ create_pod  failed  3         1s           30s   -       no answer
 FACT     SINCE START
 started  2s
 `},
-		{"saga x2", `
+	{"saga x2", `
 execution     x2
 user          ann
 state         running
 current step  await
 started       2000-01-01T00:00:00.000Z
 `},
-		{"sagas", `
+	{"sagas", `
 EXECUTION  STATE   LANGUAGE  POOL     PRIORITY  USER  AGE  TOOK
 x1         failed  go        default  normal    ann   1h   10s
 `},
-		{"sagas --state running --limit 5 --execution x1 --user ann", `
+	{"sagas --state running --limit 5 --execution x1 --user ann", `
 EXECUTION  STATE  LANGUAGE  POOL  PRIORITY  USER  AGE  TOOK
 `},
-		{"usage", `
+	{"usage", `
 DAY         RUNS  COMPLETED  FAILED  CPU SECONDS  GIB SECONDS  QUEUE SECONDS  WALL SECONDS
 1999-12-31  3     2          1       1.235        0.5          10             7200
 `},
-		{"usage --from 1999-01-01T00:00:00Z --to 2000-01-01T00:00:00Z --group-by user --csv", `
+	{"usage --from 1999-01-01T00:00:00Z --to 2000-01-01T00:00:00Z --group-by user --csv", `
 user,runs,error,cpu_seconds,gib_seconds,queue_seconds,wall_seconds
 "a,""b"" ",1,1,0,0,0,0
 `},
-		{"list --all-users --pool gpu --priority high", `
+	{"list --all-users --pool gpu --priority high", `
 ID       STATUS   LANGUAGE     AGE  DURATION  EXIT  USER  POOL
 019-run  running  python 3.11  10s  4.5s      -     -     -
 `},
-		{"list --batch b --parent p --schedule s --user ann --label a=b", "\nID  STATUS  LANGUAGE  AGE  DURATION  EXIT\n"},
-	}
-	for _, tt := range tests {
+	{"list --batch b --parent p --schedule s --user ann --label a=b", "\nID  STATUS  LANGUAGE  AGE  DURATION  EXIT\n"},
+}
+
+func TestWhatOperatorsSee(t *testing.T) {
+	for _, tt := range seen {
 		t.Run(tt.args, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				code, stdout, stderr := doUnreal(t, &platform{answers: told}, strings.Fields(tt.args)...)

@@ -48,5 +48,7 @@ func doRetry(ctx context.Context, c *call, args []string) error {
 	}
 	s := c.screen(false)
 	s.note("retried as " + string(x.ID))
-	return c.stay(ctx, string(x.ID), runFlags{json: *asJSON}, s)
+	f := runFlags{json: *asJSON}
+	f.Interactive = x.Interactive
+	return c.stay(ctx, string(x.ID), f, s)
 }
