@@ -67,14 +67,13 @@ type Execution struct {
 	ScheduleID  string      `bson:"schedule_id,omitempty"`  // of the schedule that made it
 	BatchID     string      `bson:"batch_id,omitempty"`     // of the batch that it belongs to
 	BatchIndex  int32       `bson:"batch_index,omitempty"`  // in that batch, from 0
-	BatchName   string      `bson:"batch_name,omitempty"`   // of the item there, as its user calls it
 	Expected    *Expected   `bson:"expected,omitempty"`     // what it should print; nil: nobody compares
 
 	CorrelationID string `bson:"correlation_id,omitempty"` // of the request that asked for it
 
 	Status      Status     `bson:"status"`
 	Queue       *Queue     `bson:"queue,omitempty"`   // where it began to wait; nil unless it waits
-	Waiting     *Pod       `bson:"waiting,omitempty"` // why its pod does not start; nil if nothing is known to be wrong
+	Waiting     *Pod       `bson:"waiting,omitempty"` // why its pod does not start, as NewWaiting says; nil: nothing is known to be wrong, or it runs
 	CreatedAt   time.Time  `bson:"created_at"`
 	ScheduledAt *time.Time `bson:"scheduled_at,omitempty"`
 	StartedAt   *time.Time `bson:"started_at,omitempty"`

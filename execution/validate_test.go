@@ -109,31 +109,6 @@ func TestFeeds(t *testing.T) {
 	}
 }
 
-func TestPolicies(t *testing.T) {
-	good := PoolPolicy{Executions: 10, UserRunning: 5, UserQueued: 100, Queued: 10_000, MaxQueueSeconds: 3600, AgeingSeconds: 300}
-	tests := []struct {
-		name   string
-		change func(*PoolPolicy)
-		wrong  string
-	}{
-		{"as it comes", func(*PoolPolicy) {}, ""},
-		{"nobody at once", func(p *PoolPolicy) { p.Executions = 0 }, "max_executions"},
-		{"a negative budget", func(p *PoolPolicy) { p.CPUMillis, p.MemoryBytes = -1, -1 }, "cpu_millis memory_bytes"},
-		{"101 for each", func(p *PoolPolicy) { p.UserRunning = 101 }, "max_running_per_user"},
-		{"a share", func(p *PoolPolicy) { p.Weights = []Weight{{"ann", 0.01}, {"bob", 100}} }, ""},
-		{"no share", func(p *PoolPolicy) { p.Weights = []Weight{{"ann", 0}} }, "weights.weight"},
-		{"two shares", func(p *PoolPolicy) { p.Weights = []Weight{{"ann", 1}, {"ann", 2}} }, "weights.user_id"},
-		{"the share of nobody", func(p *PoolPolicy) { p.Weights = []Weight{{"", 1}} }, "weights.user_id"},
-	}
-	for _, tt := range tests {
-		p := good
-		tt.change(&p)
-		if wrong := fields(p.Check()); wrong != tt.wrong {
-			t.Errorf("%s: %q, want %q", tt.name, wrong, tt.wrong)
-		}
-	}
-}
-
 func TestCosts(t *testing.T) {
 	at := func(s int) *time.Time { return new(time.Unix(int64(s), 0)) }
 	x := Execution{CreatedAt: *at(10)}

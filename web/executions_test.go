@@ -1,8 +1,6 @@
 package web
 
 import (
-	"errors"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,8 +32,8 @@ func TestViews(t *testing.T) {
 		{"in the queue", func(x *execution.Execution) { x.Status, x.Queue = execution.Queued, &execution.Queue{Position: 9} }, "",
 			View{Status: execution.Queued, Queue: &execution.Queue{Position: 3, ETASeconds: 4}}}, // where it is now
 		{"its pod does not start", func(x *execution.Execution) {
-			x.Status, x.Waiting = execution.Scheduled, &execution.Pod{Reason: "ImagePullBackOff", Message: "not found"}
-		}, "", View{Status: execution.Scheduled, WaitingReason: &waitingReason{"ImagePullBackOff", "not found"}}},
+			x.Status, x.Waiting = execution.Scheduled, &execution.Pod{Reason: "image_pull", Message: "not found"}
+		}, "", View{Status: execution.Scheduled, WaitingReason: &waitingReason{"image_pull", "not found"}}},
 		{"as it was asked for", func(x *execution.Execution) {
 			x.Program.FileName, x.Interactive, x.Egress = "a/b.py", true, []execution.Egress{{CIDR: "10.0.0.0/8", Ports: []int32{443}}}
 			x.Retry, x.CallbackURL, x.NotBefore = execution.RetryPolicy{MaxAttempts: 2}, "https://a", new(time.Unix(9, 0).UTC())
@@ -138,6 +136,7 @@ func TestParametersOutOfRange(t *testing.T) {
 	for query, field := range map[string]string{
 		"?limit=0": "limit", "?limit=201": "limit", "?limit=x": "limit", "?limit=": "limit", "?status=ended": "status", "?label=course": "label",
 		"?created_from=yesterday": "created_from", "?created_to=1": "created_to",
+		"?priority=urgent": "priority", "?all=yes": "all", "/x1/output?format=html": "format", "/x1/output?stream=artifacts": "stream",
 		"/x1?wait=31": "wait", "/x1?wait=-1": "wait", "/x1/events?limit=1001": "limit", "/x1/output?stream=both": "stream",
 	} {
 		w := ask(s, "GET", executions+query, "")
@@ -150,17 +149,23 @@ func TestParametersOutOfRange(t *testing.T) {
 func TestList(t *testing.T) {
 	s, m, _ := serve(nil)
 	m.set("x1", end)
-	w := ask(s, "GET", executions+"?status=failed&language=py&label=course=cs1&created_from=2026-08-01T12:00:00%2B02:00&limit=200&cursor=c", "")
+	w := ask(s, "GET", executions+"?status=failed&language=py&label=course=cs1&created_from=2026-08-01T12:00:00%2B02:00&limit=200&cursor=c&pool=gpu&priority=low&parent_id=p&batch_id=b&schedule_id=s", "")
 	page := read[struct {
 		Items []View
 		Next  *string `json:"next_cursor"`
 	}](t, w)
-	if len(page.Items) != 1 || page.Next != nil || *page.Items[0].Result.ExitCode != 3 || strings.Contains(w.Body.String(), `"stdout":`) {
+	if len(page.Items) != 1 || page.Next != nil || *page.Items[0].Result.ExitCode != 3 {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, heavy := range []string{`"stdout":`, `"compile_output":`, `"artifacts":`, `"retries":`} {
+		if strings.Contains(w.Body.String(), heavy) {
+			t.Errorf("a row has %s", heavy)
+		}
 	}
 	want := execution.Filter{
 		UserID: "ann", Status: execution.Failed, Language: "python", Label: execution.Pair{Name: "course", Value: "cs1"},
 		CreatedFrom: time.Date(2026, 8, 1, 10, 0, 0, 0, time.UTC), Limit: 200, Cursor: "c",
+		Pool: "gpu", Priority: execution.Low, ParentID: "p", BatchID: "b", ScheduleID: "s",
 	}
 	if diff := cmp.Diff(want, m.filter); diff != "" {
 		t.Error(diff)
@@ -234,29 +239,15 @@ func TestEvents(t *testing.T) {
 	s, m, _ := serve(nil)
 	m.add(status(1), status(2))
 	m.updates[0].Event.Saga = &execution.Saga{Step: "admit", Cause: "mongodb://secret"}
+	m.updates[1].Event.Type, m.updates[1].Event.Saga = execution.ExecutionRetried, &execution.Saga{Cause: "x7"}
+	if w := ask(s, "GET", executions+"/x1/events", ""); !strings.Contains(w.Body.String(), `"saga":{"cause":"x7"}`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := ask(s, "GET", executions+"/x1/events", "", "User", "op"); !strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("to an operator: %d %s", w.Code, w.Body)
+	}
 	w := ask(s, "GET", executions+"/x1/events?limit=1", "")
 	if w.Code != 200 || !strings.Contains(w.Body.String(), `"saga":{"step":"admit"}`) || strings.Contains(w.Body.String(), "secret") || !strings.Contains(w.Body.String(), `"next_cursor":"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-}
-
-func TestOutput(t *testing.T) {
-	s, m, _ := serve(nil)
-	m.outputs = map[execution.Stream]string{execution.Stdout: "a\xff\x00", execution.Stderr: "<script>"}
-	for query, want := range map[string]string{"": "a\xff\x00", "?stream=stdout": "a\xff\x00", "?stream=stderr": "<script>"} {
-		w := ask(s, "GET", executions+"/x1/output"+query, "")
-		h := w.Header()
-		if w.Body.String() != want || h.Get("Content-Type") != "application/octet-stream" || h.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment;") {
-			t.Errorf("%s: %q %v", query, w.Body, h)
-		}
-	}
-	m.set("x1", func(*execution.Execution) {})
-	defer func() {
-		if r, _ := recover().(error); !errors.Is(r, http.ErrAbortHandler) {
-			t.Errorf("an answer that broke off looks whole: %v", r)
-		}
-	}()
-	s.Executions = &memory{rows: m.rows}
-	m.err = errSecret
-	ask(s, "GET", executions+"/x1/output", "")
 }

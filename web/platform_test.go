@@ -164,6 +164,47 @@ func TestWhatIsPublic(t *testing.T) {
 	}
 }
 
+func TestLimitsFollowThePolicies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, _ := serve(nil)
+		s.EgressAllowed, _ = execution.ParseEgress("203.0.113.0/24:443")
+		shown := func() string {
+			w := ask(s, "GET", "/api/v1/limits", "")
+			if w.Code != 200 {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			return w.Body.String()
+		}
+		for _, want := range []string{
+			`"pools":["default"]`, `"pool_limits":[{"pool":"default",`, `"max_running_per_user":5`, `"paused":false`, `"egress_allowed":["203.0.113.0/24:443"]`,
+			`"artifacts":{"files":32,"bytes":10485760}`, `"total_bytes":921600`, `"feed_bytes":65536`, `"callbacks":false`, `"cpu_seconds":{"min":1,"max":600,"default":0}`, `"operator_priorities":["critical","high"]`,
+		} {
+			if !strings.Contains(shown(), want) {
+				t.Errorf("no %s in %s", want, shown())
+			}
+		}
+		q := s.Policies.(*queue)
+		q.policy.UserRunning = 7 // by another process
+		q.err = errSecret
+		if !strings.Contains(shown(), `"max_running_per_user":5`) {
+			t.Error("the database is asked each time")
+		}
+		q.err = nil
+		time.Sleep(policyLife)
+		if !strings.Contains(shown(), `"max_running_per_user":7`) {
+			t.Error("still old after 5 s")
+		}
+		if code, _ := order(s, "POST", "/pools/default/pause", ""); code != 200 || !strings.Contains(shown(), `"paused":true`) {
+			t.Error("what was changed here is not seen at once")
+		}
+		q.err = errSecret
+		time.Sleep(policyLife)
+		if w := ask(s, "GET", "/api/v1/limits", ""); w.Code != 500 || strings.Contains(w.Body.String(), "hunter2") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
 func TestPage(t *testing.T) {
 	s, _, _ := serve(nil)
 	for path, media := range map[string]string{"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css"} {
