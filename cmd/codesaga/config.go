@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
 )
 
@@ -46,6 +47,9 @@ type Config struct {
 	Concurrent     int
 	PoolCPU        int64
 	PoolMemory     int64
+	CallbackSecret string // see callback.ParseSecrets
+	CallbackPorts  string // numbers with commas between, or any
+	CallbackInner  bool
 	LogLevel       string
 }
 
@@ -81,6 +85,9 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.IntVar(&c.Concurrent, "max-concurrent-executions", 10, "executions that may run at once in each pool, 1 to 1000")
 	fs.Int64Var(&c.PoolCPU, "pool-cpu-millis", 0, "CPU that the executions of a pool may take together, in thousandths of a core; 0: no limit")
 	fs.Int64Var(&c.PoolMemory, "pool-memory-bytes", 0, "memory that the executions of a pool may take together; 0: no limit")
+	fs.StringVar(&c.CallbackSecret, "callback-secret", "", "secret that signs callbacks: whsec_ and 24 to 64 bytes in base64; while it is being replaced both, with a comma between; empty: there are no callbacks")
+	fs.StringVar(&c.CallbackPorts, "callback-ports", "80,443", "ports that callbacks may go to, with commas between; any: all")
+	fs.BoolVar(&c.CallbackInner, "callback-allow-private", false, "let callbacks go to addresses that only this network knows: for development and tests")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -131,6 +138,10 @@ func (c *Config) check() (errs error) {
 		wrong(execution.ValidPool(pool), "pools: %q: a name has 1 to 40 of a-z, 0-9 and -", pool)
 	}
 	wrong(len(list(c.Pools)) > 0, "pools: must not be empty")
+	_, err = callback.ParseSecrets(c.CallbackSecret)
+	wrong(err == nil, "callback-secret: %v", err)
+	_, err = callback.ParsePorts(c.CallbackPorts)
+	wrong(err == nil, "callback-ports: %v", err)
 	host, _, err := net.SplitHostPort(c.Listen)
 	wrong(err == nil, "listen: %v", err)
 	wrong(err != nil || c.InsecureListen || loopback(host),
