@@ -49,9 +49,6 @@ func (s *Server) decodePolicy(c *gin.Context, whole bool) error {
 		if err := json.Unmarshal(body, &next); err != nil {
 			return err
 		}
-		if err := next.Check(); err != nil {
-			return err
-		}
 		*p = next
 		return nil
 	})

@@ -88,7 +88,8 @@ type Policies interface {
 	Policy(ctx context.Context, pool string) (execution.PoolPolicy, error)
 
 	// SetPolicy lets change change that of pool, perhaps several times until
-	// nobody else does at once, and returns who has got capacity by that.
+	// nobody else does at once, and returns who has got capacity by that. One
+	// that cannot be is Invalid.
 	SetPolicy(ctx context.Context, pool string, change func(*execution.PoolPolicy) error) (granted []execution.ID, err error)
 }
 

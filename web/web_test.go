@@ -201,67 +201,6 @@ func (s *sagas) Cancel(_ context.Context, id execution.ID) error {
 	return s.err
 }
 
-// queue is a ledger with one pool, and fails with err.
-type queue struct {
-	mu      sync.Mutex
-	place   *execution.Queue
-	policy  execution.PoolPolicy
-	granted []execution.ID
-	moved   execution.Priority
-	asked   []execution.Capacity
-	err     error
-}
-
-func (q *queue) Check(_ context.Context, c execution.Capacity) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.asked = append(q.asked, c)
-	return q.err
-}
-
-func (q *queue) Place(context.Context, execution.ID, string) (*execution.Queue, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.place, nil
-}
-
-func (q *queue) Move(_ context.Context, _ execution.ID, _ string, p execution.Priority) ([]execution.ID, error) {
-	q.moved = p
-	return q.granted, q.err
-}
-
-func (q *queue) Status(context.Context) ([]execution.PoolStatus, error) {
-	return []execution.PoolStatus{{Pool: "default", Policy: q.policy}}, q.err
-}
-
-func (q *queue) Policy(context.Context, string) (execution.PoolPolicy, error) { return q.policy, q.err }
-
-func (q *queue) SetPolicy(_ context.Context, _ string, change func(*execution.PoolPolicy) error) ([]execution.ID, error) {
-	p := q.policy
-	if err := change(&p); err != nil {
-		return nil, err
-	}
-	q.policy = p
-	return q.granted, q.err
-}
-
-// bus keeps what was sent.
-type bus struct {
-	tasks  []execution.Task
-	events []execution.Event
-	err    error
-}
-
-func (b *bus) Send(_ context.Context, t execution.Task) error {
-	b.tasks = append(b.tasks, t)
-	return b.err
-}
-
-func (b *bus) Publish(_ context.Context, events ...execution.Event) error {
-	b.events = append(b.events, events...)
-	return b.err
-}
-
 // feedOf is a live feed that the test writes to.
 type feedOf chan execution.Update
 
@@ -285,7 +224,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 			ID: "python", Name: "Python", Aliases: []string{"py"}, FileName: "main.py", Run: []string{"python3", "main.py"}, DefaultVersion: "3.11",
 			Versions: []execution.Version{{Version: "3.11", Image: "python"}, {Version: "2.7", Disabled: true}},
 		}},
-		Bounds: execution.DefaultBounds, Log: slog.New(slog.DiscardHandler), Bus: &bus{},
+		Bounds: execution.DefaultBounds, Log: slog.New(slog.DiscardHandler), Bus: &bus{}, SagaBook: &book{},
 	}
 	q := &queue{policy: execution.PoolPolicy{Executions: 10, UserRunning: 5}}
 	s.Queue, s.Policies = q, q
