@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"slices"
 	"strings"
@@ -39,9 +40,9 @@ func (s Sagas) View(ctx context.Context, id execution.ID) (execution.SagaView, e
 			return v, err
 		}
 	}
-	v.ExecutionID, v.UserID, v.StartedAt, v.ClosedAt = id, sum.UserID, sum.StartedAt, sum.ClosedAt
-	if v.State == "" || v.ClosedAt != nil {
-		v.State = sum.State
+	v.ExecutionID, v.UserID, v.StartedAt = id, sum.UserID, sum.StartedAt
+	if sum.ClosedAt != nil || v.State == "" { // else it may have closed since
+		v.State, v.ClosedAt = sum.State, sum.ClosedAt
 	}
 	if info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
 		v.Error = "the saga was ended from outside"
@@ -68,16 +69,13 @@ func pending(v *execution.SagaView, activities []*workflowpb.PendingActivityInfo
 func (s Sagas) List(ctx context.Context, f execution.SagaFilter) (page []execution.SagaSummary, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	token, err := base64.RawURLEncoding.DecodeString(f.Cursor)
-	if err != nil {
+	token, ok := tokenOf(f.Cursor)
+	if !ok {
 		return nil, "", execution.FieldErrors{{Field: "cursor", Rule: "is not from a page before"}}
 	}
 	found, err := s.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: int32(f.Limit), NextPageToken: token, Query: queryOf(f), //nolint:gosec // a page has at most 1000
 	})
-	if invalid(err) && f.Cursor != "" {
-		return nil, "", execution.FieldErrors{{Field: "cursor", Rule: "is not from a page before"}}
-	}
 	if err != nil {
 		return nil, "", kinded(err)
 	}
@@ -85,7 +83,25 @@ func (s Sagas) List(ctx context.Context, f execution.SagaFilter) (page []executi
 	for _, info := range found.GetExecutions() {
 		page = append(page, summary(info))
 	}
-	return page, base64.RawURLEncoding.EncodeToString(found.GetNextPageToken()), nil
+	return page, cursorOf(found.GetNextPageToken()), nil
+}
+
+// cursorOf is the token of a page, with a part of its digest in front: Temporal
+// has no answer to a token that is not its own.
+func cursorOf(token []byte) string {
+	if len(token) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(token)
+	return base64.RawURLEncoding.EncodeToString(append(sum[:8:8], token...))
+}
+
+func tokenOf(cursor string) ([]byte, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if cursor == "" || err != nil || len(b) < 8 {
+		return nil, cursor == ""
+	}
+	return b[8:], cursorOf(b[8:]) == cursor
 }
 
 // queryOf is f as Temporal's visibility asks.

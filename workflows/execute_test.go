@@ -177,7 +177,7 @@ func TestScriptEndsWhileItIsCancelled(t *testing.T) {
 	both := func() {
 		w.cancel()
 		w.report(execution.Report{Fact: execution.Finished})
-		w.after(time.Minute, execution.Report{Fact: execution.Stored})
+		w.after(time.Minute, "x1", execution.Report{Fact: execution.Stored})
 	}
 	if err := w.execute(t, 10*time.Second, both); err != nil {
 		t.Error(err)
@@ -189,8 +189,8 @@ func TestScriptEndsWhileItIsCancelled(t *testing.T) {
 func TestScriptEndsWhileItIsUndone(t *testing.T) {
 	w := &world{reaches: execution.Started, onCall: "DeletePod"}
 	w.then = func() {
-		w.after(time.Second, execution.Report{Fact: execution.Finished})
-		w.after(time.Minute, execution.Report{Fact: execution.Stored})
+		w.after(time.Second, "x1", execution.Report{Fact: execution.Finished})
+		w.after(time.Minute, "x1", execution.Report{Fact: execution.Stored})
 	}
 	if err := w.execute(t, 10*time.Second, w.cancel); err != nil {
 		t.Error(err)
