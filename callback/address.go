@@ -93,6 +93,21 @@ func (r Rules) port(u *url.URL) bool {
 	return err == nil && n > 0 && n <= 65535 && (len(r.Ports) == 0 || slices.Contains(r.Ports, n))
 }
 
+// ParsePorts reads numbers with commas between; any stands for all.
+func ParsePorts(text string) (ports []int, err error) {
+	if text == "any" {
+		return nil, nil
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(one))
+		if err != nil || n < 1 || n > 65535 {
+			return nil, errors.New("must be numbers of 1 to 65535, or any")
+		}
+		ports = append(ports, n)
+	}
+	return ports, nil
+}
+
 func (r Rules) ports() string {
 	if len(r.Ports) == 0 {
 		return "1..65535"

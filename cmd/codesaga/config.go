@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
 )
 
@@ -51,6 +52,9 @@ type Config struct {
 	Queued         int
 	QueueSeconds   float64
 	AgeingSeconds  float64
+	CallbackSecret string // see callback.ParseSecrets
+	CallbackPorts  string // numbers with commas between, or any
+	CallbackInner  bool
 	LogLevel       string
 }
 
@@ -91,6 +95,9 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.IntVar(&c.Queued, "max-queued", 10_000, "executions that may wait for each pool, 1 to 50000")
 	fs.Float64Var(&c.QueueSeconds, "max-queue-seconds", 3600, "time after which an execution that waits ends with queue_timeout, 60 to 86400; 0: never")
 	fs.Float64Var(&c.AgeingSeconds, "ageing-seconds", 300, "time in which an execution that waits comes to count as one priority higher, 1 to 86400; 0: never")
+	fs.StringVar(&c.CallbackSecret, "callback-secret", "", "secret that signs callbacks: whsec_ and 24 to 64 bytes in base64; while it is being replaced both, with a comma between; empty: there are no callbacks")
+	fs.StringVar(&c.CallbackPorts, "callback-ports", "80,443", "ports that callbacks may go to, with commas between; any: all")
+	fs.BoolVar(&c.CallbackInner, "callback-allow-private", false, "let callbacks go to addresses that only this network knows: for development and tests")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -144,6 +151,10 @@ func (c *Config) check() (errs error) {
 		wrong(execution.ValidPool(pool), "pools: %q: a name has 1 to 40 of a-z, 0-9 and -", pool)
 	}
 	wrong(len(list(c.Pools)) > 0, "pools: must not be empty")
+	_, err = callback.ParseSecrets(c.CallbackSecret)
+	wrong(err == nil, "callback-secret: %v", err)
+	_, err = callback.ParsePorts(c.CallbackPorts)
+	wrong(err == nil, "callback-ports: %v", err)
 	host, _, err := net.SplitHostPort(c.Listen)
 	wrong(err == nil, "listen: %v", err)
 	wrong(err != nil || c.InsecureListen || loopback(host),
