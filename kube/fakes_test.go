@@ -16,10 +16,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
+	"k8s.io/klog/v2"
 
 	"github.com/codesaga/codesaga/execution"
 	"github.com/codesaga/codesaga/runner"
 )
+
+func init() { klog.SetSlogLogger(slog.New(slog.DiscardHandler)) } // client-go tells of leases
 
 // task is an ordinary one.
 func task() execution.Task {
@@ -100,6 +103,9 @@ func newStage(t *testing.T) *stage {
 	// A node's pod does not go at once, but after its grace.
 	s.cluster.PrependReactor("delete", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
 		d := a.(ktesting.DeleteAction)
+		if s := d.GetDeleteOptions().GracePeriodSeconds; s != nil && *s == 0 {
+			return false, nil, nil
+		}
 		o, err := s.cluster.Tracker().Get(d.GetResource(), "scripts", d.GetName())
 		if err != nil || o.(*corev1.Pod).Spec.NodeName == "" {
 			return false, nil, nil
@@ -211,13 +217,20 @@ func (s *stage) do(a execution.Action) {
 	synctest.Wait()
 }
 
-// node changes the pod as a node does.
-func (s *stage) node(change func(*corev1.Pod)) {
+// pod is the pod as it is.
+func (s *stage) pod() *corev1.Pod {
 	s.Helper()
 	pod, err := s.pods().Get(s.Context(), "execution-x1", metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
+	return pod
+}
+
+// node changes the pod as a node does.
+func (s *stage) node(change func(*corev1.Pod)) {
+	s.Helper()
+	pod := s.pod()
 	change(pod)
 	if _, err := s.pods().Update(s.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		s.Fatal(err)

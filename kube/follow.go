@@ -107,7 +107,7 @@ func (k *keeper) take(ctx context.Context, l line, ok bool) bool {
 	k.hope()
 	var chunks []execution.Chunk
 	for ; ok; l, ok = k.more(len(chunks)) {
-		if l.frame.Kind != runner.Stdout && l.frame.Kind != runner.Stderr {
+		if streams[l.frame.Kind] == "" {
 			break
 		}
 		if c, isNew := k.chunk(l); isNew {
@@ -145,18 +145,25 @@ func (k *keeper) chunk(l line) (execution.Chunk, bool) {
 		k.log.Warn("frames are missing", "after", k.last, "until", f.Number)
 	}
 	k.last = f.Number
-	c := execution.Chunk{
-		ExecutionID: idOf(k.view.pod), Number: f.Number, Stream: execution.Stdout, Position: f.Position,
-		Bytes: f.Bytes, At: l.at.UTC().Truncate(time.Millisecond),
-	}
 	k.output.Chunks++
-	if end := f.Position + int64(len(f.Bytes)); f.Kind == runner.Stderr {
-		c.Stream = execution.Stderr
-		k.output.StderrBytes = max(k.output.StderrBytes, end)
-	} else {
+	switch end := f.Position + int64(len(f.Bytes)); f.Kind {
+	case runner.Stdout:
 		k.output.StdoutBytes = max(k.output.StdoutBytes, end)
+	case runner.Stderr:
+		k.output.StderrBytes = max(k.output.StderrBytes, end)
+	case runner.CompileOut:
+		k.output.CompileBytes = max(k.output.CompileBytes, end)
 	}
-	return c, true
+	return execution.Chunk{
+		ExecutionID: idOf(k.view.pod), Number: f.Number, Stream: streams[f.Kind], Position: f.Position,
+		Bytes: f.Bytes, At: l.at.UTC().Truncate(time.Millisecond),
+	}, true
+}
+
+// streams are where the bytes of frames belong; other kinds of frames have none.
+var streams = map[runner.Kind]execution.Stream{
+	runner.Stdout: execution.Stdout, runner.Stderr: execution.Stderr,
+	runner.CompileOut: execution.Compile, runner.ArtifactData: execution.Artifacts,
 }
 
 // note takes over what a frame says that is not output. The first of its kind

@@ -135,7 +135,7 @@ func TestLogIsTriedAgainForAsLongAsThePodRuns(t *testing.T) {
 		s.noLogs(errors.New("no kubelet"))
 		s.do(execution.Create)
 		s.node(running)
-		time.Sleep(20 * time.Minute)
+		time.Sleep(5 * time.Minute)
 		s.noLogs(nil)
 		time.Sleep(lastRetry)
 		s.print(started())

@@ -6,8 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/codesaga/codesaga/execution"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/codesaga/codesaga/execution"
 )
 
 // patience is how long the log of a pod that has ended may say nothing before
@@ -21,10 +22,11 @@ type keeper struct {
 	w   *Worker
 	log *slog.Logger
 
-	mu    sync.Mutex // guards what others note
+	mu    sync.Mutex // guards what others note, and ask for
 	pod   *corev1.Pod
 	gone  bool
 	again bool
+	rest  bool          // all is told but that the pod is gone
 	wake  chan struct{} // of capacity 1: look
 
 	// The rest is the goroutine's own.
@@ -39,6 +41,7 @@ type keeper struct {
 	retryAt time.Time // the log is not opened before it
 	quitAt  time.Time // then the log is given up; zero: the pod has not ended
 	checkAt time.Time // the cluster is not asked about a stuck pod before it
+	forceAt time.Time // nor is the pod deleted without grace
 	removed bool      // the pod was stuck, and is deleted
 }
 
@@ -46,6 +49,7 @@ type keeper struct {
 func (k *keeper) set(pod *corev1.Pod, gone bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.again = k.again || pod.Annotations[annotationRetell] != k.pod.Annotations[annotationRetell]
 	k.pod, k.gone = pod, k.gone || gone
 	k.nudge()
 }
@@ -58,6 +62,20 @@ func (k *keeper) retell() {
 	k.nudge()
 }
 
+// known is the pod as it was last heard of, and whether it is gone.
+func (k *keeper) known() (pod *corev1.Pod, gone bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.pod, k.gone
+}
+
+// rests reports whether nothing is left to tell but that the pod is gone.
+func (k *keeper) rests() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.rest
+}
+
 func (k *keeper) nudge() {
 	select {
 	case k.wake <- struct{}{}:
@@ -65,26 +83,52 @@ func (k *keeper) nudge() {
 	}
 }
 
-// run returns when all is told, or when ctx ends.
+// run returns when all is told, or when ctx ends and what was read until then is
+// told.
 func (k *keeper) run(ctx context.Context) {
 	defer k.closeLog()
+	telling, stop := lingering(ctx, afterwards)
+	defer stop()
 	for {
 		k.look()
 		k.judge()
-		if k.tell(ctx) != nil || k.done() {
+		if k.tell(telling) != nil || k.done() {
 			return
 		}
+		k.mu.Lock()
+		k.rest = k.settled && k.drained
+		k.mu.Unlock()
 		k.endStuck(ctx)
+		k.force(ctx)
 		k.readLog(ctx)
 		select {
 		case <-ctx.Done():
+			k.leave(telling)
 			return
 		case <-k.wake:
 		case l, ok := <-k.lines():
-			if !k.take(ctx, l, ok) {
+			if !k.take(telling, l, ok) {
 				return
 			}
 		case <-time.After(time.Until(k.next())):
+		}
+	}
+}
+
+// leave tells what was read already.
+func (k *keeper) leave(ctx context.Context) {
+	for k.follow != nil {
+		select {
+		case l, ok := <-k.lines():
+			if !ok || !k.take(ctx, l, ok) {
+				return
+			}
+		default:
+			return
+		}
+		k.judge()
+		if k.tell(ctx) != nil {
+			return
 		}
 	}
 }
@@ -104,9 +148,12 @@ func (k *keeper) look() {
 	}
 	now := time.Now()
 	if gone && k.goneAt.IsZero() {
-		k.goneAt = now
+		if k.goneAt = goneAt(k.view.pod); k.goneAt.IsZero() {
+			k.goneAt = now
+		}
 	}
 	k.ran = k.ran || ran(k.view.pod)
+	k.worry(now)
 	if !gone && !over(k.view.pod) {
 		return
 	}
@@ -122,8 +169,12 @@ func (k *keeper) look() {
 }
 
 // asked reports whether somebody wants the pod away, and has said so before it
-// was stopped: the cluster stops nothing that has no DeletionTimestamp.
+// was stopped: the cluster stops nothing that has no DeletionTimestamp. That the
+// cluster itself took it away is nobody's wish.
 func (k *keeper) asked() bool {
+	if disrupted(k.view.pod) != "" {
+		return false
+	}
 	return k.w.deleted.has(idOf(k.view.pod)) || k.view.pod.DeletionTimestamp != nil || !k.goneAt.IsZero()
 }
 
@@ -204,12 +255,14 @@ func (k *keeper) next() time.Time {
 	switch {
 	case k.settled && !k.stuckAt.IsZero() && !k.removed:
 		sooner(k.checkAt)
-	case !k.settled && !k.ran && !k.asked():
-		if due := createdAt(k.view.pod).Add(k.start()); due.After(k.checkAt) {
-			sooner(due)
-		} else {
-			sooner(k.checkAt)
-		}
+	case !k.settled && !k.asked() && (!k.ran || !silent(k.view.pod).IsZero()):
+		sooner(later(k.due(), k.checkAt))
+	}
+	if worries := scheduledAt(k.view.pod).Add(soon); !k.ran && worries.After(time.Now()) {
+		sooner(worries)
+	}
+	if d := k.view.pod.DeletionTimestamp; d != nil && k.goneAt.IsZero() {
+		sooner(later(d.Add(overdue), k.forceAt))
 	}
 	if k.ran && !k.drained {
 		if k.follow == nil {
@@ -220,6 +273,13 @@ func (k *keeper) next() time.Time {
 		}
 	}
 	return next
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // newKeeper returns a keeper of pod that has told nothing.

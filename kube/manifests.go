@@ -2,7 +2,6 @@ package kube
 
 import (
 	"maps"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -97,17 +96,25 @@ func sameAccount(have, want *corev1.ServiceAccount) bool {
 }
 
 // roleFor is all that a kube worker may do, in one namespace (parity KU-18):
-// nothing on nodes, secrets or services, no exec. Of the namespace itself it
-// reads what Check looks at.
+// nothing on nodes, secrets or services, no exec. To attach, by which input gets
+// to a script, WebSockets need get, and from Kubernetes 1.35 on create as well,
+// as SPDY always did. Of the namespace itself it reads what Check looks at.
 func roleFor(o SetupOptions) *rbacv1.Role {
-	verbs := []string{"create", "get", "list", "watch", "delete"}
+	rule := func(group, resource string, verbs ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs}
+	}
+	namespace := rule("", "namespaces", "get")
+	namespace.ResourceNames = []string{o.Namespace}
 	return &rbacv1.Role{ObjectMeta: meta(roleName), Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: verbs},
-		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: append(slices.Clip(verbs), "patch")},
-		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"networkpolicies"}, Verbs: verbs},
-		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{o.Namespace}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"resourcequotas", "limitranges"}, Verbs: []string{"get"}},
+		rule("", "pods", "create", "get", "list", "watch", "delete", "patch"),
+		rule("", "pods/log", "get"),
+		rule("", "pods/attach", "create", "get"),
+		rule("", "configmaps", "create", "get", "list", "delete", "patch"),
+		rule("networking.k8s.io", "networkpolicies", "create", "get", "list", "delete"),
+		rule("coordination.k8s.io", "leases", "create", "get", "update"),
+		namespace,
+		rule("", "resourcequotas", "get"),
+		rule("", "limitranges", "get"),
 	}}
 }
 

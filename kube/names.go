@@ -27,6 +27,8 @@ const (
 	annotationCorrelation = "codesaga/correlation-id"
 	annotationAttempt     = "codesaga/attempt"
 	annotationCreated     = "codesaga/created-at" // to the millisecond: Kubernetes counts seconds
+	annotationGone        = "codesaga/gone-at"    // never in the cluster: when a pod that is gone was seen to go
+	annotationRetell      = "codesaga/retell"     // changes when a worker that does not lead is asked how the pod stands
 )
 
 const milliseconds = "2006-01-02T15:04:05.000Z"
@@ -69,6 +71,12 @@ func labelValue(s string) string {
 	}
 	sum := sha256.Sum256([]byte(s))
 	return "sha256-" + hex.EncodeToString(sum[:20])
+}
+
+// goneAt is when pod, which remember has a copy of, went away.
+func goneAt(pod *corev1.Pod) time.Time {
+	at, _ := time.Parse(milliseconds, pod.Annotations[annotationGone])
+	return at
 }
 
 // createdAt is when the worker asked for pod, or else when it came to be, to

@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,7 +14,7 @@ const (
 	// nobody owns nothing in the image.
 	nobody = 65534
 
-	// compileSeconds is the time of the compile step (parity EX-07).
+	// compileSeconds is the time of a compile step that has none of its own.
 	compileSeconds = 60
 
 	// slackSeconds is what the pod's deadline leaves to everything else: the
@@ -24,6 +26,9 @@ const (
 	cpuRequest = 200
 
 	container = "script"
+
+	// artifactBytes is what the runner takes of /out, at most (parity EX-32).
+	artifactBytes = 10 << 20
 )
 
 // podFor describes the pod that does t. It is pure, so that everything between
@@ -38,19 +43,11 @@ func podFor(t execution.Task, s Settings) *corev1.Pod {
 			ActiveDeadlineSeconds:         new(deadline(t, s)),
 			TerminationGracePeriodSeconds: &s.GraceSeconds,
 			RuntimeClassName:              optional(s.RuntimeClass),
+			NodeSelector:                  s.NodeSelector,
 			HostUsers:                     hostUsers(s.UserNamespaces),
 			AutomountServiceAccountToken:  new(false),
 			EnableServiceLinks:            new(false),
-			// The node's own resolv.conf would tell of the network around it. A
-			// script that asks for a name is refused at once.
-			DNSPolicy: corev1.DNSNone,
-			DNSConfig: &corev1.PodDNSConfig{Nameservers: []string{"127.0.0.1"}},
-			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot:   new(true),
-				RunAsUser:      new(int64(nobody)),
-				RunAsGroup:     new(int64(nobody)),
-				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-			},
+			SecurityContext:               unprivileged(),
 			Volumes: []corev1.Volume{
 				{Name: "runner", VolumeSource: runnerVolume(s)},
 				{Name: "job", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
@@ -58,21 +55,45 @@ func podFor(t execution.Task, s Settings) *corev1.Pod {
 				}}},
 				{Name: "work", VolumeSource: emptyDir(t.Limits.DiskBytes)},
 				{Name: "tmp", VolumeSource: emptyDir(t.Limits.DiskBytes)},
+				{Name: "out", VolumeSource: emptyDir(t.Limits.DiskBytes)},
 			},
 			Containers: []corev1.Container{scriptContainer(t)},
 		},
 	}
+	resolve(&pod.Spec, len(t.Egress) > 0)
 	if s.InitContainer {
 		pod.Spec.InitContainers = []corev1.Container{copyContainer(t, s)}
 	}
 	return pod
 }
 
+// unprivileged is what all processes of a pod are.
+func unprivileged() *corev1.PodSecurityContext {
+	return &corev1.PodSecurityContext{
+		RunAsNonRoot:   new(true),
+		RunAsUser:      new(int64(nobody)),
+		RunAsGroup:     new(int64(nobody)),
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+// resolve gives a pod that may go out the cluster's names. Another one has none:
+// the node's own resolv.conf would tell of the network around it, and a script
+// that asks for a name is refused at once.
+func resolve(spec *corev1.PodSpec, out bool) {
+	if out {
+		spec.DNSPolicy = corev1.DNSClusterFirst
+		return
+	}
+	spec.DNSPolicy = corev1.DNSNone
+	spec.DNSConfig = &corev1.PodDNSConfig{Nameservers: []string{"127.0.0.1"}}
+}
+
 // deadline is the pod's own, counted from when a node took it.
 func deadline(t execution.Task, s Settings) int64 {
 	d := t.Limits.TimeoutSeconds + s.StartSeconds + s.GraceSeconds + slackSeconds
 	if len(t.Program.Compile) > 0 {
-		d += compileSeconds
+		d += cmp.Or(t.Program.CompileSeconds, compileSeconds)
 	}
 	return d
 }
@@ -84,13 +105,15 @@ func scriptContainer(t execution.Task) corev1.Container {
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/runner/runner", "/job/" + jobKey},
 		WorkingDir:      "/work",
-		Resources:       resources(*t.Limits),
+		Stdin:           t.Interactive, // and not StdinOnce: it outlives whoever attaches
+		Resources:       resources(t),
 		SecurityContext: locked(),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "runner", MountPath: "/runner", ReadOnly: true},
 			{Name: "job", MountPath: "/job", ReadOnly: true},
 			{Name: "work", MountPath: "/work"},
 			{Name: "tmp", MountPath: "/tmp"},
+			{Name: "out", MountPath: "/out"},
 		},
 	}
 }
@@ -102,7 +125,7 @@ func copyContainer(t execution.Task, s Settings) corev1.Container {
 		Image:           s.RunnerImage,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/runner", "copy", "/target/runner"},
-		Resources:       resources(*t.Limits),
+		Resources:       resources(t),
 		SecurityContext: locked(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "runner", MountPath: "/target"}},
 	}
@@ -116,12 +139,14 @@ func locked() *corev1.SecurityContext {
 	}
 }
 
-// resources are what a script may take, and what the scheduler sets aside. Of
-// the disk it sets nothing aside: few scripts write at all, and a kubelet
-// without localStorageCapacityIsolation has, as it says, none to give.
-func resources(l execution.Limits) corev1.ResourceRequirements {
+// resources are what a run may take, and what the scheduler sets aside: of
+// memory, as much as the larger of its steps. Of the disk it sets nothing aside:
+// few scripts write at all, and a kubelet without localStorageCapacityIsolation
+// has, as it says, none to give.
+func resources(t execution.Task) corev1.ResourceRequirements {
+	l := *t.Limits
 	cpu := resource.NewMilliQuantity(l.CPUMillis, resource.DecimalSI)
-	memory := resource.NewQuantity(l.MemoryBytes, resource.BinarySI)
+	memory := resource.NewQuantity(max(l.MemoryBytes, t.Program.CompileMemoryBytes), resource.BinarySI)
 	return corev1.ResourceRequirements{
 		Limits: corev1.ResourceList{
 			corev1.ResourceCPU:              *cpu,
@@ -136,9 +161,12 @@ func resources(l execution.Limits) corev1.ResourceRequirements {
 	}
 }
 
-// disk is all that the kubelet counts: both folders, and the log, in which
-// each byte that is kept may be escaped, with room for the heads of frames.
-func disk(l execution.Limits) int64 { return 2*l.DiskBytes + 4*l.OutputBytes + 32<<20 }
+// disk is all that the kubelet counts: the three folders, and the log, in which
+// each byte of the three outputs and of the artifacts may be escaped, with room
+// for the heads of frames. A script's own limit comes first: the runner's.
+func disk(l execution.Limits) int64 {
+	return 3*l.DiskBytes + 2*(3*l.OutputBytes+artifactBytes) + 32<<20
+}
 
 func runnerVolume(s Settings) corev1.VolumeSource {
 	if s.InitContainer {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
@@ -23,40 +25,67 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestPodIsLockedDown(t *testing.T) {
 	compiled := task()
 	compiled.Language = "go"
-	compiled.Program.Compile = []string{"go", "build"}
+	compiled.Program.Compile, compiled.Program.CompileSeconds, compiled.Program.CompileMemoryBytes = []string{"go", "build"}, 45, 1<<30
 	all := Settings{RunnerImage: "codesaga/runner:1", RuntimeClass: "gvisor", UserNamespaces: true}
 	plain := Settings{RunnerImage: "codesaga/runner:1"}
 	initial := Settings{RunnerImage: "codesaga/runner:1", InitContainer: true, GraceSeconds: 5, StartSeconds: 90}
 	small := task()
 	small.Limits.CPUMillis = 100
+	interactive, egress := task(), task()
+	interactive.Interactive = true
+	egress.Egress = []execution.Egress{{CIDR: "192.0.2.0/24"}}
+	selected := plain
+	selected.NodeSelector = map[string]string{"pool": "gpu"}
 	tests := []struct {
 		name     string
 		task     execution.Task
 		settings Settings
 	}{
 		{"pod", task(), all}, {"compiled", compiled, all}, {"init", task(), initial}, {"plain", task(), plain}, {"small", small, plain},
+		{"interactive", interactive, plain}, {"egress", egress, plain}, {"selected", task(), selected},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			golden := "testdata/" + tt.name + ".golden.yaml"
-			got, err := yaml.Marshal(podFor(tt.task, tt.settings))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("differs from %s; if that is meant, run the test with -update and review the change\n%s", golden, cmp.Diff(string(want), string(got)))
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { golden(t, tt.name, podFor(tt.task, tt.settings)) })
 	}
+}
+
+// golden compares object with its file.
+func golden(t *testing.T, name string, object any) {
+	t.Helper()
+	file := "testdata/" + name + ".golden.yaml"
+	got, err := yaml.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("differs from %s; if that is meant, run the test with -update and review the change\n%s", file, cmp.Diff(string(want), string(got)))
+	}
+}
+
+// What a run with egress may reach, beside the cluster's names.
+func TestPolicyOfARun(t *testing.T) {
+	x := task()
+	x.Egress = []execution.Egress{
+		{CIDR: "192.0.2.7/24", Ports: []int32{443, 80}}, {CIDR: "0.0.0.0/0"}, {CIDR: "2000::/3", Ports: []int32{443}}, {CIDR: "fd00::/8"},
+		{CIDR: "169.254.169.254/32"}, {CIDR: "fd00:ec2::254/128"}, {CIDR: "::ffff:169.254.169.254/128"}, {CIDR: "nonsense"}, // of these there is nothing left
+	}
+	job := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "execution-x1", UID: "u1"}}
+	golden(t, "policy", policyFor(x, job))
+}
+
+func TestDaemonSetThatPullsImages(t *testing.T) {
+	golden(t, "prepull", prepullFor(SetupOptions{
+		RunnerImage: "codesaga/runner:1", Images: []string{"python:3.14", "bash:5", "bash:5"}, NodeSelector: map[string]string{"pool": "gpu"},
+	}))
 }
 
 // What users choose, be it their own name, is never a label that could not be

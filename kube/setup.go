@@ -27,12 +27,17 @@ type SetupOptions struct {
 
 	PodCPUMillis   int64 // limit of one pod
 	PodMemoryBytes int64 // likewise
+
+	// What every node pulls ahead, if there is any; it needs image volumes.
+	Images       []string
+	RunnerImage  string            // does nothing beside them
+	NodeSelector map[string]string // of those nodes
 }
 
 // Setup makes the namespace for scripts and all that belongs into it: labels
 // of the restricted Pod Security Standard, a policy that denies all network, a
-// quota, a range of limits, and an account for the kube worker with the least
-// rights. It changes only what differs, and says what, in sentences; it may be
+// quota, a range of limits, an account for the kube worker with the least
+// rights, and, if asked for, what pulls images ahead. It changes only what differs, and says what, in sentences; it may be
 // called again at any time. It needs an administrator's rights.
 func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (changes []string, err error) {
 	if err := checkNamespace(o.Namespace); err != nil {
@@ -43,6 +48,13 @@ func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (ch
 	}
 	if o.WorkerNamespace == "" {
 		o.WorkerNamespace = o.Namespace
+	}
+	if len(o.Images) > 0 && o.Pods > 0 { // each node has one more pod, and some nodes are still to come
+		nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("count nodes: %w", err)
+		}
+		o.Pods += int64(len(nodes.Items)) + 10
 	}
 	core, rbac := client.CoreV1(), client.RbacV1()
 	steps := []func() (string, error){
@@ -67,6 +79,7 @@ func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (ch
 		func() (string, error) {
 			return ensure(ctx, "role binding", rbac.RoleBindings(o.Namespace), bindingFor(o), sameBinding)
 		},
+		func() (string, error) { return prepull(ctx, client, o) },
 	}
 	for _, step := range steps {
 		change, err := step()
@@ -78,6 +91,22 @@ func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (ch
 		}
 	}
 	return changes, nil
+}
+
+// prepull has images pulled ahead, or no longer.
+func prepull(ctx context.Context, client kubernetes.Interface, o SetupOptions) (string, error) {
+	sets := client.AppsV1().DaemonSets(o.Namespace)
+	if len(o.Images) > 0 {
+		return ensure(ctx, "daemon set", sets, prepullFor(o), samePrepull)
+	}
+	err := sets.Delete(ctx, prepullName, metav1.DeleteOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("delete daemon set %s: %w", prepullName, err)
+	}
+	return "deleted daemon set " + prepullName, nil
 }
 
 // checkNamespace refuses those that hold other things: the policies would hit

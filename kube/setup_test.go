@@ -67,6 +67,28 @@ func TestSetupChangesOnlyWhatDiffers(t *testing.T) {
 	}
 }
 
+// Images that every node has are on it before a run needs them. A change of the
+// list, or its end, rolls out by itself.
+func TestSetupHasImagesPulledAhead(t *testing.T) {
+	cluster := fake.NewClientset(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}})
+	o := options
+	setup(t, cluster, o,
+		"created namespace scripts", "created network policy codesaga-deny-all", "created resource quota codesaga-scripts",
+		"created limit range codesaga-scripts", "created service account codesaga-kube", "created role codesaga-kube", "created role binding codesaga-kube")
+	o.RunnerImage, o.Images = "codesaga/runner:1", []string{"python:3.14", "bash:5", "python:3.14"}
+	setup(t, cluster, o, "updated resource quota codesaga-scripts", "created daemon set codesaga-prepull")
+	setup(t, cluster, o)
+	o.Images = o.Images[:1]
+	setup(t, cluster, o, "updated daemon set codesaga-prepull")
+	if said := Prepulled(t.Context(), cluster, "scripts"); said != "0 of 0 nodes have all 1 images" {
+		t.Error(said)
+	}
+	setup(t, cluster, options, "updated resource quota codesaga-scripts", "deleted daemon set codesaga-prepull")
+	if said := Prepulled(t.Context(), cluster, "scripts"); said != "images are not pulled ahead" {
+		t.Error(said)
+	}
+}
+
 func TestSetupLeavesOtherNamespacesAlone(t *testing.T) {
 	for _, name := range []string{"", "default", "kube-system"} {
 		cluster := fake.NewClientset()
@@ -97,8 +119,8 @@ func TestRole(t *testing.T) {
 		got = append(got, strings.Join(rule.Resources, "+")+": "+strings.Join(rule.Verbs, " ")+strings.Join(rule.ResourceNames, " "))
 	}
 	want := []string{
-		"pods: create get list watch delete", "pods/log: get", "configmaps: create get list watch delete patch",
-		"networkpolicies: create get list watch delete", "namespaces: getscripts", "resourcequotas+limitranges: get",
+		"pods: create get list watch delete patch", "pods/log: get", "pods/attach: create get", "configmaps: create get list delete patch",
+		"networkpolicies: create get list delete", "leases: create get update", "namespaces: getscripts", "resourcequotas: get", "limitranges: get",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)

@@ -16,6 +16,8 @@ type view struct {
 	end     *runner.End     // nil: no final frame was read
 	output  execution.Output
 
+	troubles []trouble // why the pod does not start, each reason once, the latest last
+
 	settled bool               // no more will become known of how the run ended
 	outcome *execution.Outcome // nil while not settled, and if it is not ours to say
 	stuckAt time.Time          // of an outcome without a container: when it became certain
@@ -35,6 +37,11 @@ func (v *view) story() []execution.Event {
 		e := v.event(execution.PodScheduled, scheduledAt(v.pod))
 		e.Pod.Node = v.pod.Spec.NodeName
 		events = append(events, e)
+	}
+	if v.started == nil && !v.settled {
+		for _, t := range v.troubles {
+			events = append(events, v.waiting(t))
+		}
 	}
 	if v.started != nil {
 		e := v.event(execution.PodRunning, v.started.At)
@@ -71,6 +78,14 @@ func (v *view) event(t execution.EventType, at time.Time) execution.Event {
 	e := execution.NewEvent(idOf(v.pod), v.pod.Annotations[annotationUser], execution.SourceKube, t, at)
 	e.CorrelationID = v.pod.Annotations[annotationCorrelation]
 	e.Pod = &execution.Pod{Name: v.pod.Name, Namespace: v.pod.Namespace}
+	return e
+}
+
+// waiting says that the pod does not start because of t.
+func (v *view) waiting(t trouble) execution.Event {
+	e := execution.NewWaiting(idOf(v.pod), v.pod.Annotations[annotationUser], t.reason, t.message, t.at)
+	e.CorrelationID = v.pod.Annotations[annotationCorrelation]
+	e.Pod.Name, e.Pod.Namespace, e.Pod.Node = v.pod.Name, v.pod.Namespace, v.pod.Spec.NodeName
 	return e
 }
 
@@ -113,15 +128,25 @@ func (v *view) endedAt() time.Time {
 func (v *view) printed() *execution.Output {
 	switch {
 	case v.end != nil && (v.started != nil || !v.end.StartedAt.IsZero()):
-		return &execution.Output{
-			Chunks: v.end.Frames, StdoutBytes: v.end.StdoutBytes, StderrBytes: v.end.StderrBytes,
-			StdoutTruncated: v.end.StdoutTruncated, StderrTruncated: v.end.StderrTruncated,
-		}
+		return counted(*v.end)
 	case v.started != nil || v.output.Chunks > 0:
 		return new(v.output)
 	default:
 		return nil
 	}
+}
+
+// counted is the output as a final frame counts it.
+func counted(end runner.End) *execution.Output {
+	o := &execution.Output{
+		Chunks: end.Frames, StdoutBytes: end.StdoutBytes, StderrBytes: end.StderrBytes, CompileBytes: end.CompileBytes,
+		StdoutTruncated: end.StdoutTruncated, StderrTruncated: end.StderrTruncated, CompileTruncated: end.CompileTruncated,
+		ArtifactsSkipped: end.ArtifactsSkipped,
+	}
+	for _, a := range end.Artifacts {
+		o.Artifacts = append(o.Artifacts, execution.Artifact{Path: a.Path, Bytes: a.Bytes, Position: a.Position, SHA256: a.SHA256})
+	}
+	return o
 }
 
 func containerID(pod *corev1.Pod) string {

@@ -20,7 +20,51 @@ var (
 	imageTrouble = []string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"}
 	// Reasons that no waiting mends.
 	hopeless = []string{"InvalidImageName", "CreateContainerConfigError"}
+	// Reasons that say no more than that it takes its time.
+	usual = []string{"", "ContainerCreating", "PodInitializing"}
 )
+
+// trouble is why a pod does not start, and since when. Its reason is one of a
+// system_error, or "starting": it takes long, and nobody says why.
+type trouble struct {
+	reason, message string
+	at              time.Time
+}
+
+// troubled is what is wrong with pod, whose script is not started at now; its
+// reason is empty as long as nothing is.
+func troubled(pod *corev1.Pod, now time.Time) trouble {
+	waiting, scheduled := waits(pod), condition(pod, corev1.PodScheduled)
+	since := scheduledAt(pod)
+	switch {
+	case slices.Contains(imageTrouble, waiting.Reason):
+		return trouble{"image_pull", short(join(waiting.Reason, waiting.Message)), since}
+	case !slices.Contains(usual, waiting.Reason):
+		return trouble{"internal", short(join(waiting.Reason, waiting.Message)), since}
+	case now.Sub(since) < soon:
+		return trouble{}
+	case pod.Spec.NodeName == "" && scheduled.Status == corev1.ConditionFalse:
+		return trouble{"unschedulable", short(join(scheduled.Reason, scheduled.Message)), since}
+	case pod.Spec.NodeName != "" && pod.Status.StartTime == nil && waiting.Reason == "":
+		return trouble{"starting", "its node does not answer", since.Add(soon)}
+	default:
+		return trouble{"starting", join("the pod takes long to start", waiting.Reason), since.Add(soon)}
+	}
+}
+
+// worry notes what is wrong with a pod that does not start, each reason once.
+func (k *keeper) worry(now time.Time) {
+	if k.settled || k.ran || k.started != nil || k.asked() {
+		return
+	}
+	t := troubled(k.view.pod, now)
+	if t.reason == "" || slices.ContainsFunc(k.troubles, func(known trouble) bool { return known.reason == t.reason }) {
+		return
+	}
+	k.troubles = append(k.troubles, t)
+	k.w.metrics().stuck.WithLabelValues(t.reason).Inc()
+	k.log.Warn("pod does not start", "reason", t.reason, "message", t.message)
+}
 
 // stuck is how a run ends whose script is not started at now, and when that
 // became certain; nil while there is hope. Its time follows from the pod, so
@@ -40,56 +84,26 @@ func stuck(pod *corev1.Pod, now time.Time, start time.Duration) (*execution.Outc
 		return broken("image_pull", join(waiting.Reason, waiting.Message)), due
 	case pod.Spec.NodeName == "":
 		return broken("unschedulable", join(scheduled.Reason, scheduled.Message)), due
+	case pod.Status.StartTime == nil && waiting.Reason == "":
+		return broken("node_lost", "the node did not take the pod"), due
 	default:
 		return broken("internal", "the script did not start in time: "+join(waiting.Reason, waiting.Message)), due
 	}
 }
 
-// waits is why the first container of pod that waits does so.
-func waits(pod *corev1.Pod) corev1.ContainerStateWaiting {
-	for _, c := range append(slices.Clone(pod.Status.InitContainerStatuses), pod.Status.ContainerStatuses...) {
-		// PodInitializing is no reason: another container has it.
-		if w := c.State.Waiting; w != nil && w.Reason != "PodInitializing" {
-			return *w
-		}
+// lost is how a run ends whose node says nothing any more, and when that became
+// certain; nil while there is hope.
+func lost(pod *corev1.Pod, now time.Time, patience time.Duration) (*execution.Outcome, time.Time) {
+	since := silent(pod)
+	if since.IsZero() || now.Before(since.Add(patience)) {
+		return nil, time.Time{}
 	}
-	return corev1.ContainerStateWaiting{}
+	return broken("node_lost", "its node does not answer any more"), since.Add(patience)
 }
 
-// ran reports whether the script's container has started, be it long ago. Of
-// one that it cannot find the kubelet says that it terminated: so of one that
-// never was, too.
-func ran(pod *corev1.Pod) bool {
-	s := state(pod)
-	return s.Running != nil || s.Terminated != nil && s.Terminated.Reason != statusUnknown
-}
-
-// over reports whether nothing runs in pod any more, or soon will not.
-func over(pod *corev1.Pod) bool {
-	return terminated(pod) != nil || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
-}
-
-func condition(pod *corev1.Pod, typ corev1.PodConditionType) corev1.PodCondition {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == typ {
-			return c
-		}
-	}
-	return corev1.PodCondition{}
-}
-
-// scheduledAt is when pod got its node, and not before it was created:
-// Kubernetes counts seconds.
-func scheduledAt(pod *corev1.Pod) time.Time {
-	at, created := condition(pod, corev1.PodScheduled).LastTransitionTime.Time, createdAt(pod)
-	if at.Before(created) {
-		return created
-	}
-	return at
-}
-
-// endStuck ends a run whose container does not start. Its pod goes at once,
-// lest a script run whose end is told already; there is nothing of it to lose.
+// endStuck ends a run whose container does not start, or whose node is gone. Its
+// pod goes at once, lest a script run whose end is told already; there is
+// nothing of it to lose.
 func (k *keeper) endStuck(ctx context.Context) {
 	now := time.Now()
 	if now.Before(k.checkAt) {
@@ -101,10 +115,10 @@ func (k *keeper) endStuck(ctx context.Context) {
 			k.removeStuck(ctx, now)
 		}
 		return
-	case k.ran || k.asked():
+	case k.asked():
 		return
 	}
-	if o, _ := stuck(k.view.pod, now, k.start()); o == nil {
+	if o, _ := k.hopeless(k.view.pod, now); o == nil {
 		return
 	}
 	k.checkAt = now.Add(time.Second)
@@ -113,12 +127,30 @@ func (k *keeper) endStuck(ctx context.Context) {
 		return
 	}
 	k.set(pod, false) // the watch may be behind
-	if ran(pod) || pod.DeletionTimestamp != nil {
+	if pod.DeletionTimestamp != nil {
 		return
 	}
-	if o, at := stuck(pod, now, k.start()); o != nil {
+	if o, at := k.hopeless(pod, now); o != nil {
+		k.closeLog()
 		k.settled, k.drained, k.outcome, k.stuckAt, k.checkAt = true, true, o, at, now
 	}
+}
+
+// hopeless is how the run in pod ends because it never started, or because of
+// its node; nil while there is hope.
+func (k *keeper) hopeless(pod *corev1.Pod, now time.Time) (*execution.Outcome, time.Time) {
+	if k.ran || ran(pod) {
+		return lost(pod, now, time.Duration(k.w.Settings.withDefaults().NodeSeconds)*time.Second)
+	}
+	return stuck(pod, now, k.w.Settings.start())
+}
+
+// due is when endStuck has something to look at.
+func (k *keeper) due() time.Time {
+	if since := silent(k.view.pod); !since.IsZero() {
+		return since.Add(time.Duration(k.w.Settings.withDefaults().NodeSeconds) * time.Second)
+	}
+	return createdAt(k.view.pod).Add(k.w.Settings.start())
 }
 
 func (k *keeper) removeStuck(ctx context.Context, now time.Time) {
@@ -132,7 +164,20 @@ func (k *keeper) removeStuck(ctx context.Context, now time.Time) {
 	k.removed = true
 }
 
-// start is how long a pod may take to start its container.
-func (k *keeper) start() time.Duration {
-	return time.Duration(k.w.Settings.withDefaults().StartSeconds) * time.Second
+// overdue is how long after its grace a pod may still be there.
+const overdue = time.Minute
+
+// force has a pod forgotten that should be gone: its node does not say so, and
+// may never again. Whatever else is left of it, the node ends when it is back.
+func (k *keeper) force(ctx context.Context) {
+	now := time.Now()
+	d := k.view.pod.DeletionTimestamp
+	if d == nil || !k.goneAt.IsZero() || now.Before(d.Add(overdue)) || now.Before(k.forceAt) {
+		return
+	}
+	k.forceAt = now.Add(overdue)
+	k.log.WarnContext(ctx, "pod does not go, and is forgotten", "since", d.Time)
+	k.w.mended(ctx, idOf(k.view.pod), "pod forgotten", k.w.pods().Delete(ctx, k.view.pod.Name, metav1.DeleteOptions{
+		GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &k.view.pod.UID},
+	}))
 }

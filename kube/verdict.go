@@ -32,6 +32,8 @@ func verdict(pod *corev1.Pod, end *runner.End, asked bool) *execution.Outcome {
 		o := outcome(execution.Failed, "resource_limit", end)
 		o.Limit, o.Message = evictedFor(pod.Status.Message), pod.Status.Message
 		return &o
+	case disrupted(pod) != "":
+		return broken("node_lost", disrupted(pod))
 	case end != nil: // nobody of us sent SIGTERM: the script did
 		o := outcome(execution.Failed, "script_error", nil)
 		o.ExitCode, o.Signal = new(int32(143)), "SIGTERM"
@@ -55,8 +57,10 @@ func told(end runner.End) *execution.Outcome {
 		return broken("internal", end.Error)
 	case end.OOMKilled, end.Limit == "memory":
 		o.Status, o.ErrorType, o.Limit, o.ExitCode = execution.Failed, "resource_limit", "memory", new(int32(137))
+		o.Message = exceeded(end.Phase, "memory")
 	case end.Limit != "":
 		o.Status, o.ErrorType, o.Limit = execution.Failed, "resource_limit", end.Limit
+		o.Message = exceeded(end.Phase, end.Limit)
 	case end.TimedOut:
 		o.Status, o.ErrorType = execution.TimedOut, "timeout"
 		if end.Phase == runner.Compile {
@@ -70,6 +74,23 @@ func told(end runner.End) *execution.Outcome {
 		o.Status, o.ErrorType = execution.Failed, "script_error"
 	}
 	return &o
+}
+
+// exceeded says for people which limit was hit, and by whom.
+func exceeded(p runner.Phase, limit string) string {
+	who := "the script"
+	if p == runner.Compile {
+		who = "the compile step"
+	}
+	what, known := map[string]string{
+		"memory": "took more memory than it may", "cpu_time": "took more CPU time than it may",
+		"processes": "had more processes than it may", "open_files": "opened more files than it may",
+		"file_size": "wrote a larger file than it may", "disk": "filled its disk", "output": "printed more than it may",
+	}[limit]
+	if !known { // of a newer runner
+		what = "hit its limit of " + limit
+	}
+	return who + " " + what
 }
 
 // untold is the verdict on a container that left no final frame. Its exit code
@@ -122,7 +143,7 @@ func evictedFor(message string) string {
 
 // usage is what the script in pod took; nil if none was started. Without a
 // final frame it is what the container's state says, to the second. What the
-// compile step took is not in it, unless that is all there was.
+// compile step took is apart, unless that is all there was.
 func usage(pod *corev1.Pod, end *runner.End) *execution.Usage {
 	t := terminated(pod)
 	switch {
@@ -132,6 +153,7 @@ func usage(pod *corev1.Pod, end *runner.End) *execution.Usage {
 		return &execution.Usage{
 			StartedAt: moment(end.StartedAt), FinishedAt: moment(end.FinishedAt),
 			WallSeconds: end.WallSeconds, CPUSeconds: end.CPUSeconds, PeakMemoryBytes: end.PeakMemoryBytes,
+			CompileWall: end.CompileWallSeconds, CompileCPU: end.CompileCPUSeconds,
 			OOMKilled: end.OOMKilled, ExitCode: exitCode(*end), Signal: end.Signal,
 		}
 	case t == nil || t.StartedAt.Unix() <= 0: // of a StartError it is 1970
@@ -153,21 +175,6 @@ func moment(t time.Time) *time.Time {
 		return nil
 	}
 	return new(t.UTC().Truncate(time.Millisecond))
-}
-
-// terminated is how the script's container ended, or nil.
-func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
-	return state(pod).Terminated
-}
-
-// state is that of the script's container.
-func state(pod *corev1.Pod) corev1.ContainerState {
-	for _, c := range pod.Status.ContainerStatuses {
-		if c.Name == container {
-			return c.State
-		}
-	}
-	return corev1.ContainerState{}
 }
 
 func join(reason, message string) string {
