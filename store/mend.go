@@ -107,8 +107,8 @@ func (l *Ledger) mend(ctx context.Context, name string) ([]execution.ID, error) 
 			switch {
 			case w == nil:
 				gaps = append(gaps, p.forget(id)...)
-			case !p.holds(id) && !p.heads(*w):
-				gaps = append(gaps, p.forget(id)...) // of a lane that it left
+			case !p.holds(id) && !(p.heads(*w) && p.headed(id) == 1):
+				gaps = append(gaps, p.forget(id)...) // also of a lane that it left
 				p.enter(*w)
 			}
 		}
@@ -133,11 +133,24 @@ func (p *pool) doubtful(firsts map[lane]waiter) (ids []execution.ID) {
 			}
 		}
 	}
-	return ids
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
-// heads reports whether w is the first of its lane.
+// heads reports whether w is the first of its lane, as it is now.
 func (p *pool) heads(w waiter) bool {
 	head := p.head(w.lane())
-	return head != nil && head.ID == w.ID
+	return head != nil && head.ID == w.ID && head.Since.Equal(w.Since)
+}
+
+// headed counts the lanes of which id is the first.
+func (p *pool) headed(id execution.ID) (n int) {
+	for _, a := range p.Accounts {
+		for _, w := range a.Heads {
+			if w.ID == id {
+				n++
+			}
+		}
+	}
+	return n
 }
