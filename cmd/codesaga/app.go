@@ -116,17 +116,22 @@ func (a *app) core() (*store.Store, temporal.Sagas, *bridge.Publisher, error) {
 }
 
 // languages is the registry: what comes with the binary, and over it what
-// languages-dir has.
+// languages-dir has, as far as there are images.
 func (a *app) languages() (execution.Languages, error) {
 	all, err := languages.Read(languages.Files)
-	if err != nil || a.Languages == "" {
-		return all, err
+	if err == nil && a.Languages != "" {
+		var added execution.Languages
+		if added, err = readDir(a.Languages); err == nil {
+			all, err = languages.Merge(all, added)
+		}
+		if err != nil {
+			err = fmt.Errorf("languages-dir: %w", err)
+		}
 	}
-	added, err := readDir(a.Languages)
-	if err != nil {
-		return nil, fmt.Errorf("languages-dir: %w", err)
+	if !a.LocalImages {
+		all = languages.Pullable(all)
 	}
-	return languages.Merge(all, added), nil
+	return all, err
 }
 
 func readDir(dir string) (execution.Languages, error) {
