@@ -142,13 +142,17 @@ func (a *app) web(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	places, err := a.places()
+	if err != nil {
+		return err
+	}
 	clock := temporal.Schedules{Client: sagas.Client}
 	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
-		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, Bus: bus, Live: live,
+		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, Callbacks: s, Deliverer: sagas,
-		Schedules: s, Clock: clock, ClockHands: clock,
+		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
