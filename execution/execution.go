@@ -74,7 +74,7 @@ type Execution struct {
 
 	Status      Status     `bson:"status"`
 	Queue       *Queue     `bson:"queue,omitempty"`   // where it began to wait; nil unless it waits
-	Waiting     *Pod       `bson:"waiting,omitempty"` // why its pod does not start; nil if nothing is known to be wrong
+	Waiting     *Pod       `bson:"waiting,omitempty"` // why its pod does not start, as NewWaiting says; nil: nothing is known to be wrong, or it runs
 	CreatedAt   time.Time  `bson:"created_at"`
 	ScheduledAt *time.Time `bson:"scheduled_at,omitempty"`
 	StartedAt   *time.Time `bson:"started_at,omitempty"`

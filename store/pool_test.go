@@ -206,7 +206,7 @@ func TestLedgerHasLimitsForEachPool(t *testing.T) {
 		t.Errorf("granted %v, %v", granted, err)
 	}
 	entries, err := l.Entries(ctx, time.Now().Add(time.Hour))
-	if err != nil || len(entries) != 3 || entries[0] != needs(0) {
+	if err != nil || len(entries) != 3 || entries[0].Capacity != needs(0) {
 		t.Errorf("%+v, %v", entries, err)
 	}
 	var version pool

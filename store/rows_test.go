@@ -19,19 +19,16 @@ func TestWhyAPodWaits(t *testing.T) {
 	x := queued(t, s)
 	waits := func(reason string, offset int64) {
 		t.Helper()
-		e := execution.NewEvent(x.ID, "u1", execution.SourceKube, execution.PodWaiting, noon)
-		e.ID += "/" + reason
-		e.Pod = &execution.Pod{Reason: reason}
-		must(t, s.Project(ctx, e, offset))
+		must(t, s.Project(ctx, execution.NewWaiting(x.ID, "u1", reason, "", noon), offset))
 	}
 	project := func(typ execution.EventType, offset int64) {
 		t.Helper()
 		must(t, s.Project(ctx, execution.NewEvent(x.ID, "u1", execution.SourceKube, typ, noon), offset))
 	}
-	waits("Unschedulable", 1)
-	waits("ImagePullBackOff", 2)
+	waits("unschedulable", 1)
+	waits("image_pull", 2)
 	project(execution.ExecutionScheduled, 3)
-	if got := get(t, s, x.ID); got.Waiting == nil || got.Waiting.Reason != "ImagePullBackOff" || got.Status != execution.Scheduled {
+	if got := get(t, s, x.ID); got.Waiting == nil || got.Waiting.Reason != "image_pull" || got.Status != execution.Scheduled {
 		t.Errorf("%+v of %s", got.Waiting, got.Status)
 	}
 	project(execution.PodRunning, 4)
@@ -41,7 +38,7 @@ func TestWhyAPodWaits(t *testing.T) {
 	}
 	y := queued(t, s)
 	x = y
-	waits("Unschedulable", 6)
+	waits("unschedulable", 6)
 	_, err := s.End(ctx, execution.NewEnding(y.ID, "u1", "saga", execution.Outcome{Status: execution.Errored, Reason: "unschedulable"}, noon))
 	must(t, err)
 	if got := get(t, s, y.ID); got.Waiting != nil {

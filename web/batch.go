@@ -100,9 +100,10 @@ func (s *Server) submitBatch(c *gin.Context) error {
 		}
 		b.ID = string(holder)
 	}
+	id := b.ID
 	if b, err = s.beginBatch(ctx, b, r, correlation(c), replayed); err != nil {
 		if key != "" && !replayed {
-			s.giveBack(ctx, b.ID, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
+			s.giveBack(ctx, id, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
 		}
 		return err
 	}
@@ -213,9 +214,8 @@ func (s *Server) beginBatch(ctx context.Context, b execution.Batch, r batchReque
 	if b, err = s.Batches.CreateBatch(ctx, b, items); err == nil {
 		err = s.BatchSagas.StartBatch(ctx, b)
 	}
-	if err != nil {
+	if err != nil && !replayed { // what is another's to answer for stays
 		s.giveBack(ctx, id, func(ctx context.Context) error { return s.Batches.RemoveBatch(ctx, id) })
-		b.ID = id
 	}
 	return b, notDurable(err)
 }

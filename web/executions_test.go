@@ -32,8 +32,8 @@ func TestViews(t *testing.T) {
 		{"in the queue", func(x *execution.Execution) { x.Status, x.Queue = execution.Queued, &execution.Queue{Position: 9} }, "",
 			View{Status: execution.Queued, Queue: &execution.Queue{Position: 3, ETASeconds: 4}}}, // where it is now
 		{"its pod does not start", func(x *execution.Execution) {
-			x.Status, x.Waiting = execution.Scheduled, &execution.Pod{Reason: "ImagePullBackOff", Message: "not found"}
-		}, "", View{Status: execution.Scheduled, WaitingReason: &waitingReason{"ImagePullBackOff", "not found"}}},
+			x.Status, x.Waiting = execution.Scheduled, &execution.Pod{Reason: "image_pull", Message: "not found"}
+		}, "", View{Status: execution.Scheduled, WaitingReason: &waitingReason{"image_pull", "not found"}}},
 		{"as it was asked for", func(x *execution.Execution) {
 			x.Program.FileName, x.Interactive, x.Egress = "a/b.py", true, []execution.Egress{{CIDR: "10.0.0.0/8", Ports: []int32{443}}}
 			x.Retry, x.CallbackURL, x.NotBefore = execution.RetryPolicy{MaxAttempts: 2}, "https://a", new(time.Unix(9, 0).UTC())

@@ -30,13 +30,9 @@ func (s *Server) again(was execution.Execution, user string) (x execution.Execut
 	wrong := add(nil, err)
 	limits, err := s.Bounds.Apply(was.Limits, l.Limits)
 	wrong = add(wrong, err)
-	x = execution.Execution{
-		ID: execution.NewID(), UserID: was.UserID, Language: was.Language, Version: was.Version,
-		Program: l.Program(v, s.LocalImages, was.Program.FileName), Input: was.Input, Limits: limits,
-		Priority: was.Priority, Pool: was.Pool, Labels: was.Labels, Attempt: was.Attempt + 1, ParentID: was.ID,
-		Interactive: was.Interactive, Egress: was.Egress, Retry: was.Retry, CallbackURL: was.CallbackURL, Expected: was.Expected,
-		Status: execution.Queued, CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
-	}
+	x = was.Again(execution.NewID(), time.Now())
+	x.Program, x.Limits = l.Program(v, s.LocalImages, was.Program.FileName), limits
+	x.ScheduleID, x.BatchID, x.BatchIndex = "", "", 0 // those have counted it already
 	if s.mayAsk(user, x) != nil { // an operator had made it more urgent
 		x.Priority = execution.Normal
 	}

@@ -52,7 +52,7 @@ type View struct {
 	Result        *ViewResult      `json:"result"`         // nil before the end
 }
 
-// waitingReason is what keeps a pod from starting, in the words of Kubernetes.
+// waitingReason is what keeps a pod from starting: see execution.NewWaiting.
 type waitingReason struct {
 	Reason  string `json:"reason"`
 	Message string `json:"message"`

@@ -144,7 +144,7 @@ func (a *app) web(ctx context.Context) error {
 	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
-		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, Bus: bus, Live: live,
+		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock,
 		User: user, Operators: operators, Hosts: a.hosts(),
