@@ -16,18 +16,23 @@ import (
 // again after a failure, it is completed.
 func (s *Store) CreateBatch(ctx context.Context, b execution.Batch, items []execution.Execution) (execution.Batch, error) {
 	b.Stored = false
-	_, err := s.batches.ReplaceOne(ctx, bson.M{"_id": b.ID, "stored": false}, b, options.Replace().SetUpsert(true))
-	if mongo.IsDuplicateKeyError(err) {
-		return s.Batch(ctx, b.ID)
-	}
-	if err != nil {
-		return b, kinded(err)
+	for {
+		_, err := s.batches.ReplaceOne(ctx, bson.M{"_id": b.ID, "stored": false}, b, options.Replace().SetUpsert(true))
+		if err == nil {
+			break
+		}
+		if !mongo.IsDuplicateKeyError(err) {
+			return b, kinded(err)
+		}
+		if was, err := s.Batch(ctx, b.ID); execution.KindOf(err) != execution.NotFound {
+			return was, err
+		} // else another is about to store it, too
 	}
 	if _, err := s.executions.InsertMany(ctx, items, options.InsertMany().SetOrdered(false)); err != nil && !known(err) {
 		return b, kinded(err)
 	}
 	b.Stored = true
-	_, err = s.batches.UpdateOne(ctx, bson.M{"_id": b.ID}, bson.M{"$set": bson.M{"stored": true}})
+	_, err := s.batches.UpdateOne(ctx, bson.M{"_id": b.ID}, bson.M{"$set": bson.M{"stored": true}})
 	return b, kinded(err)
 }
 

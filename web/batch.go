@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/codesaga/codesaga/execution"
 )
@@ -28,7 +28,6 @@ const (
 const (
 	batchTimeout  = 30 * time.Second // of all that a batch writes
 	batchesAtOnce = 4                // that are read and written: each takes memory
-	checksAtOnce  = 8
 )
 
 // Batches keeps batches.
@@ -101,9 +100,10 @@ func (s *Server) submitBatch(c *gin.Context) error {
 		}
 		b.ID = string(holder)
 	}
+	id := b.ID
 	if b, err = s.beginBatch(ctx, b, r, correlation(c), replayed); err != nil {
 		if key != "" && !replayed {
-			s.giveBack(ctx, b.ID, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
+			s.giveBack(ctx, id, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
 		}
 		return err
 	}
@@ -214,9 +214,8 @@ func (s *Server) beginBatch(ctx context.Context, b execution.Batch, r batchReque
 	if b, err = s.Batches.CreateBatch(ctx, b, items); err == nil {
 		err = s.BatchSagas.StartBatch(ctx, b)
 	}
-	if err != nil {
+	if err != nil && !replayed { // what is another's to answer for stays
 		s.giveBack(ctx, id, func(ctx context.Context) error { return s.Batches.RemoveBatch(ctx, id) })
-		b.ID = id
 	}
 	return b, notDurable(err)
 }
@@ -296,31 +295,38 @@ func (r batchRequest) submission(index int) (Submission, error) {
 // fit notes which items are larger than their pool. A queue that is full
 // refuses all.
 func (s *Server) fit(ctx context.Context, items []execution.Execution, wrong []execution.FieldErrors) error {
-	shapes := map[execution.Capacity][]int{}
+	sizes, most := map[execution.Capacity][]int{}, map[string]execution.Capacity{}
 	for i, x := range items {
-		if len(wrong[i]) == 0 {
-			c := execution.CapacityOf(x)
-			c.ID = ""
-			shapes[c] = append(shapes[c], i)
+		if len(wrong[i]) > 0 {
+			continue
+		}
+		c := execution.Capacity{UserID: x.UserID, Pool: x.Pool, CPUMillis: x.Limits.CPUMillis, MemoryBytes: execution.CapacityOf(x).MemoryBytes}
+		sizes[c] = append(sizes[c], i)
+		m := most[c.Pool]
+		m.ID, m.UserID, m.Pool = x.ID, x.UserID, x.Pool
+		m.CPUMillis, m.MemoryBytes = max(m.CPUMillis, c.CPUMillis), max(m.MemoryBytes, c.MemoryBytes)
+		most[c.Pool] = m
+	}
+	for pool, m := range most {
+		err := s.Queue.Check(ctx, m)
+		if too := add(nil, err); len(too) == 0 && err != nil {
+			return notDurable(err)
+		} else if len(too) == 0 { // what is as large as all together fits, and so does each
+			maps.DeleteFunc(sizes, func(c execution.Capacity, _ []int) bool { return c.Pool == pool })
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(checksAtOnce)
-	for c, which := range shapes {
+	for c, which := range sizes {
 		c.ID = items[which[0]].ID
-		g.Go(func() error {
-			err := s.Queue.Check(ctx, c)
-			too := add(nil, err)
-			if len(too) == 0 {
-				return notDurable(err)
-			}
-			for _, i := range which {
-				wrong[i] = too
-			}
-			return nil
-		})
+		err := s.Queue.Check(ctx, c)
+		too := add(nil, err)
+		if err != nil && len(too) == 0 {
+			return notDurable(err)
+		}
+		for _, i := range which {
+			wrong[i] = too
+		}
 	}
-	return g.Wait()
+	return nil
 }
 
 // batchRoom refuses b if its executions and those of other batches of the user
