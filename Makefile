@@ -9,7 +9,7 @@ BIN := $(CURDIR)/bin
 DEV := $(BIN)/codesaga-dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help dev dev-down build test test-unit lint e2e bench history tidy
+.PHONY: help dev dev-down build test test-unit lint e2e chaos bench history tidy
 help: ## print this
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
@@ -33,6 +33,10 @@ lint: ## gofmt, tidy, vet, golangci-lint, workflowcheck
 
 e2e: build $(DEV) ## end to end, on the real stack
 	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store; go -C deploy/dev/e2e test -count=1 -timeout 30m ./...'
+
+chaos: build $(DEV) ## a thousand kills at random; their report goes into deploy/bench/RESULTS.md
+	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestChaos$$' . \
+		-chaos.runs=$(or $(RUNS),5000) -chaos.kills=$(or $(KILLS),1000) -chaos.report=$(CURDIR)/deploy/bench/RESULTS.md
 
 bench: build $(DEV) ## measure, on the real stack, and print figures
 	@deploy/dev/with-stack.sh go -C deploy/bench run .

@@ -89,7 +89,7 @@ var known = map[execution.EventType]bool{
 	execution.ExecutionScheduled: true, execution.ExecutionCompleted: true, execution.ExecutionFailed: true,
 	execution.ExecutionTimeout: true, execution.ExecutionCancelled: true, execution.ExecutionError: true,
 	execution.PodCreated: true, execution.PodScheduled: true, execution.PodRunning: true,
-	execution.PodTerminated: true, execution.PodDeleted: true,
+	execution.PodWaiting: true, execution.PodTerminated: true, execution.PodDeleted: true,
 	execution.SagaStarted: true, execution.SagaCompensating: true, execution.SagaCompensated: true,
 	execution.SagaCompleted: true, execution.SagaFailed: true, execution.SagaCancelled: true,
 	execution.ResultStored: true, execution.ResultFailed: true,

@@ -66,6 +66,11 @@ func (r *Router) Subscribe(id execution.ID) (updates <-chan execution.Update, st
 
 // Deliver hands u to all who subscribed to id. It never blocks.
 func (r *Router) Deliver(id execution.ID, u execution.Update) {
+	if u.Chunk != nil && u.Chunk.Stream == execution.Artifacts { // they only count, and must not crowd out what is to be seen
+		light := *u.Chunk
+		light.Bytes = nil
+		u.Chunk = &light
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for s := range r.subs[id] {

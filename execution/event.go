@@ -9,7 +9,7 @@ type Event struct {
 	Type          EventType `json:"type" bson:"type" avro:"type"`
 	ExecutionID   ID        `json:"execution_id" bson:"execution_id" avro:"execution_id"`
 	UserID        string    `json:"user_id" bson:"user_id" avro:"user_id"`
-	Source        string    `json:"source" bson:"source" avro:"source"`                // saga, kube or results
+	Source        string    `json:"source" bson:"source" avro:"source"`                // saga, kube, results or web
 	At            time.Time `json:"occurred_at" bson:"occurred_at" avro:"occurred_at"` // to the millisecond, UTC
 	CorrelationID string    `json:"correlation_id,omitempty" bson:"correlation_id,omitempty" avro:"correlation_id"`
 
@@ -45,7 +45,7 @@ type Pod struct {
 	Namespace   string `json:"namespace,omitempty" bson:"namespace,omitempty" avro:"namespace"`
 	Node        string `json:"node,omitempty" bson:"node,omitempty" avro:"node"` // empty until scheduled
 	ContainerID string `json:"container_id,omitempty" bson:"container_id,omitempty" avro:"container_id"`
-	Reason      string `json:"reason,omitempty" bson:"reason,omitempty" avro:"reason"` // as Kubernetes says it
+	Reason      string `json:"reason,omitempty" bson:"reason,omitempty" avro:"reason"` // as Kubernetes says it; of pod_waiting: as NewWaiting says
 	Message     string `json:"message,omitempty" bson:"message,omitempty" avro:"message"`
 }
 
@@ -123,6 +123,7 @@ const (
 
 	PodCreated    EventType = "pod_created"
 	PodScheduled  EventType = "pod_scheduled"
+	PodWaiting    EventType = "pod_waiting" // it does not start; see NewWaiting
 	PodRunning    EventType = "pod_running"
 	PodTerminated EventType = "pod_terminated"
 	PodDeleted    EventType = "pod_deleted"
@@ -146,6 +147,7 @@ const (
 	SourceSaga    = "saga"
 	SourceKube    = "kube"
 	SourceResults = "results"
+	SourceWeb     = "web" // what people ask for
 )
 
 // EventID is a function of what happened, so that an event which is published
@@ -158,6 +160,17 @@ func EventID(id ID, source string, t EventType) string {
 // the time at.
 func NewEvent(id ID, user, source string, t EventType, at time.Time) Event {
 	return Event{ID: EventID(id, source, t), Type: t, ExecutionID: id, UserID: user, Source: source, At: at.UTC().Truncate(time.Millisecond)}
+}
+
+// NewWaiting returns the event that the pod of id does not start, or is not to
+// be had, because of reason: image_pull, unschedulable and so on as of a
+// system_error, or what alone is no reason to end: quota_exceeded, throttled,
+// unavailable, not_isolated or starting. Each reason is an event of its own.
+func NewWaiting(id ID, user, reason, message string, at time.Time) Event {
+	e := NewEvent(id, user, SourceKube, PodWaiting, at)
+	e.ID += "/" + reason
+	e.Pod = &Pod{Reason: reason, Message: message}
+	return e
 }
 
 // endings has one type of event for each terminal status.

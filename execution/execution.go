@@ -72,7 +72,8 @@ type Execution struct {
 	CorrelationID string `bson:"correlation_id,omitempty"` // of the request that asked for it
 
 	Status      Status     `bson:"status"`
-	Queue       *Queue     `bson:"queue,omitempty"` // nil unless it waits
+	Queue       *Queue     `bson:"queue,omitempty"`   // where it began to wait; nil unless it waits
+	Waiting     *Pod       `bson:"waiting,omitempty"` // why its pod does not start, as NewWaiting says; nil: nothing is known to be wrong, or it runs
 	CreatedAt   time.Time  `bson:"created_at"`
 	ScheduledAt *time.Time `bson:"scheduled_at,omitempty"`
 	StartedAt   *time.Time `bson:"started_at,omitempty"`
@@ -84,6 +85,7 @@ type Execution struct {
 	Outcome  *Outcome  `bson:"outcome,omitempty"` // nil until Status is terminal
 	Usage    *Usage    `bson:"usage,omitempty"`   // nil if it was not measured
 	Output   *Output   `bson:"output,omitempty"`  // nil until Status is terminal
+	Judge    *Judge    `bson:"judge,omitempty"`   // nil without Expected, and until Status is terminal
 	StoredAt time.Time `bson:"stored_at"`         // of the outcome; zero until then
 }
 

@@ -71,7 +71,7 @@ func TestValidateNamesEachField(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			x := good
 			tt.spoil(&x)
-			if wrong := fields(x.Validate()); wrong != tt.wrong {
+			if wrong := fields(x.Validate(nil)); wrong != tt.wrong {
 				t.Errorf("wrong: %q, want %q", wrong, tt.wrong)
 			}
 		})

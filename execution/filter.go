@@ -8,6 +8,11 @@ type Filter struct {
 	UserID      string
 	Status      Status
 	Language    string
+	Pool        string
+	Priority    Priority
+	ParentID    ID
+	BatchID     string
+	ScheduleID  string
 	Label       Pair // none if its name is empty
 	CreatedFrom time.Time
 	CreatedTo   time.Time // exclusive

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -25,7 +26,7 @@ func (s *Store) End(ctx context.Context, e execution.Event) (execution.Result, e
 		return execution.Result{}, err
 	}
 	if !x.Status.Terminal() {
-		if err := s.end(ctx, e); err != nil {
+		if err := s.end(ctx, x, e); err != nil {
 			return execution.Result{}, err
 		}
 		if x, err = s.Get(ctx, e.ExecutionID); err != nil {
@@ -36,14 +37,21 @@ func (s *Store) End(ctx context.Context, e execution.Event) (execution.Result, e
 }
 
 // end is the one write of an ending.
-func (s *Store) end(ctx context.Context, e execution.Event) error {
+func (s *Store) end(ctx context.Context, x execution.Execution, e execution.Event) error {
 	output, err := s.complete(ctx, e)
+	if err != nil {
+		return err
+	}
+	judge, err := s.judge(ctx, x, *e.Outcome, output)
 	if err != nil {
 		return err
 	}
 	set := bson.M{
 		"status": e.Outcome.Status, "outcome": e.Outcome, "usage": e.Usage, "output": output,
 		"finished_at": e.At, "stored_at": time.Now().UTC().Truncate(time.Millisecond),
+	}
+	if judge != nil {
+		set["judge"] = judge
 	}
 	if e.Usage != nil && e.Usage.FinishedAt != nil {
 		set["finished_at"] = *e.Usage.FinishedAt
@@ -53,8 +61,28 @@ func (s *Store) end(ctx context.Context, e execution.Event) error {
 	}
 	_, err = s.executions.UpdateOne(ctx,
 		bson.M{"_id": e.ExecutionID, "status": bson.M{"$in": open}},
-		bson.M{"$set": set, "$unset": bson.M{"queue": ""}})
+		bson.M{"$set": set, "$unset": gone(e.Outcome.Status)})
 	return kinded(err)
+}
+
+// judge compares what x printed with what it should, if anybody wants that. Only
+// a run that completed, and whose output is all there, can pass.
+func (s *Store) judge(ctx context.Context, x execution.Execution, o execution.Outcome, printed *execution.Output) (*execution.Judge, error) {
+	switch {
+	case x.Expected == nil:
+		return nil, nil
+	case o.Status != execution.Completed:
+		return &execution.Judge{Detail: "the run did not complete: " + string(o.Status)}, nil
+	case printed == nil || printed.Incomplete:
+		return &execution.Judge{Detail: "not all of the output came in time to be stored"}, nil
+	case printed.StdoutTruncated:
+		return &execution.Judge{Detail: "more was printed than is kept"}, nil
+	}
+	var stdout strings.Builder
+	if _, err := s.Output(ctx, x.ID, execution.Stdout, &stdout, -1); err != nil {
+		return nil, err
+	}
+	return new(x.Expected.Judge(stdout.String())), nil
 }
 
 // complete waits for the output that e counts, and returns how much of it there
@@ -113,10 +141,10 @@ func (s *Store) printed(ctx context.Context, id execution.ID) (*execution.Output
 		}
 		chunks = max(chunks, c.Number)
 		end := c.Position + int64(len(c.Bytes))
-		if c.Stream == execution.Stdout {
-			output.StdoutBytes = max(output.StdoutBytes, end)
-		} else {
-			output.StderrBytes = max(output.StderrBytes, end)
+		if bytes := map[execution.Stream]*int64{
+			execution.Stdout: &output.StdoutBytes, execution.Stderr: &output.StderrBytes, execution.Compile: &output.CompileBytes,
+		}[c.Stream]; bytes != nil { // of artifacts nobody knows where one ends
+			*bytes = max(*bytes, end)
 		}
 	}
 	if output.Chunks = chunks; chunks == 0 {
@@ -133,15 +161,16 @@ func (s *Store) Result(ctx context.Context, x execution.Execution) (execution.Re
 	}
 	r := execution.Result{
 		ExecutionID: x.ID, UserID: x.UserID, StoredAt: x.StoredAt, Outcome: *x.Outcome, Usage: x.Usage, Output: x.Output,
-		OutputURL: "/api/v1/executions/" + string(x.ID) + "/output?stream=",
+		OutputURL: "/api/v1/executions/" + string(x.ID) + "/output?stream=", BatchID: x.BatchID, BatchIndex: x.BatchIndex,
 	}
 	if x.Output == nil {
 		return r, nil
 	}
-	var err error
-	if r.Stdout, err = s.head(ctx, x.ID, execution.Stdout); err != nil {
-		return execution.Result{}, err
+	for stream, head := range map[execution.Stream]*[]byte{execution.Stdout: &r.Stdout, execution.Stderr: &r.Stderr, execution.Compile: &r.Compile} {
+		var err error
+		if *head, err = s.head(ctx, x.ID, stream); err != nil {
+			return execution.Result{}, err
+		}
 	}
-	r.Stderr, err = s.head(ctx, x.ID, execution.Stderr)
-	return r, err
+	return r, nil
 }

@@ -117,7 +117,7 @@ func TestEndDoesNotWaitForEver(t *testing.T) {
 	must(t, s.Record(ctx, chunksOf(y.ID, "abc", "d")...)) // a pod is lost: nobody knows what it printed
 	lost := execution.NewEnding(y.ID, "u1", "saga", execution.Outcome{Status: execution.Errored, Reason: "node_lost"}, noon)
 	r, err := s.End(ctx, lost)
-	if want := (execution.Output{Chunks: 2, StdoutBytes: 3, StderrBytes: 1, Incomplete: true}); err != nil || r.Output == nil || *r.Output != want || string(r.Stdout) != "abc" {
+	if want := (execution.Output{Chunks: 2, StdoutBytes: 3, StderrBytes: 1, Incomplete: true}); err != nil || r.Output == nil || !cmp.Equal(*r.Output, want) || string(r.Stdout) != "abc" {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -17,22 +17,34 @@ type told struct {
 	Offset          int64 `bson:"offset"` // in the partition that has all events of the execution
 }
 
-// Project keeps e, which has offset in its partition, and lets the execution's
-// status and place in the queue follow it. An event that comes again, from
-// there or from another offset, changes nothing. Types that are not known are
-// kept, too.
+// Project lets the execution's status and what it waits for follow e, which has
+// offset in its partition, and keeps e: who is told of it finds the execution
+// as it says. An event that comes again, from there or from another offset,
+// changes nothing. Types that are not known are kept, too.
 func (s *Store) Project(ctx context.Context, e execution.Event, offset int64) error {
+	if err := s.moveBy(ctx, e); err != nil {
+		return err
+	}
 	_, err := s.events.InsertOne(ctx, told{e, offset})
-	if err != nil && !mongo.IsDuplicateKeyError(err) {
-		return kinded(err)
+	if mongo.IsDuplicateKeyError(err) {
+		return nil
 	}
-	if next := e.Moves(); next != "" { // also of one that is kept: we may have died between the two
+	return kinded(err)
+}
+
+// moveBy changes the execution as e says. Done again, it changes nothing.
+func (s *Store) moveBy(ctx context.Context, e execution.Event) error {
+	next := e.Moves()
+	switch {
+	case next != "":
 		return s.Move(ctx, e.ExecutionID, next, e.At)
-	}
-	if e.Type == execution.ExecutionQueued && e.Queue != nil {
+	case e.Type == execution.ExecutionQueued && e.Queue != nil:
 		return s.SetQueue(ctx, e.ExecutionID, e.Queue)
+	case e.Type == execution.PodWaiting && e.Pod != nil:
+		return s.setWaiting(ctx, e.ExecutionID, e.Pod)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Events returns a page of what happened to id, the oldest first, and the

@@ -13,8 +13,8 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// light leaves out what was submitted.
-var light = bson.M{"input": 0, "program": 0}
+// light leaves out what was submitted and may be large.
+var light = bson.M{"input": 0, "expected.stdout": 0}
 
 // List returns one page of executions, the newest first, without what was
 // submitted, and the cursor of the next page; it is empty after the last. New
@@ -48,7 +48,10 @@ func (s *Store) List(ctx context.Context, f execution.Filter) (page []execution.
 
 func queryOf(f execution.Filter) (bson.M, error) {
 	query, created := bson.M{}, bson.M{}
-	for field, value := range map[string]string{"user_id": f.UserID, "status": string(f.Status), "language": f.Language} {
+	for field, value := range map[string]string{
+		"user_id": f.UserID, "status": string(f.Status), "language": f.Language, "pool": f.Pool, "priority": string(f.Priority),
+		"parent_id": string(f.ParentID), "batch_id": f.BatchID, "schedule_id": f.ScheduleID,
+	} {
 		if value != "" {
 			query[field] = value
 		}
@@ -76,6 +79,26 @@ func queryOf(f execution.Filter) (bson.M, error) {
 		query["created_at"] = created
 	}
 	return query, nil
+}
+
+// Retries returns the executions that are retries of id, the oldest first; of
+// very many, the first hundred.
+func (s *Store) Retries(ctx context.Context, id execution.ID) (ids []execution.ID, err error) {
+	found, err := s.executions.Find(ctx, bson.M{"parent_id": id},
+		options.Find().SetSort(bson.D{{Key: "created_at", Value: 1}, {Key: "_id", Value: 1}}).SetProjection(bson.M{"_id": 1}).SetLimit(100))
+	if err != nil {
+		return nil, kinded(err)
+	}
+	var rows []struct {
+		ID execution.ID `bson:"_id"`
+	}
+	if err := found.All(ctx, &rows); err != nil {
+		return nil, kinded(err)
+	}
+	for _, r := range rows {
+		ids = append(ids, r.ID)
+	}
+	return ids, nil
 }
 
 // cursorAfter is the place behind x: its time and, because several may have the

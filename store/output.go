@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"unicode/utf8"
 
@@ -67,6 +68,46 @@ func (s *Store) Output(ctx context.Context, id execution.ID, stream execution.St
 	}
 	return n, kinded(found.Err())
 }
+
+// Artifact writes the bytes of a, which is one of those that id left, to w,
+// chunk by chunk. If some are missing it fails, after those before them.
+func (s *Store) Artifact(ctx context.Context, id execution.ID, a execution.Artifact, w io.Writer) error {
+	from, to := a.Position, a.Position+a.Bytes
+	found, err := s.chunks.Find(ctx,
+		bson.M{"execution_id": id, "stream": execution.Artifacts, "position": bson.M{"$gt": from - maxChunk, "$lt": to}},
+		options.Find().SetSort(bson.D{{Key: "position", Value: 1}}).SetBatchSize(64).SetProjection(bson.M{"position": 1, "bytes": 1}))
+	if err != nil {
+		return kinded(err)
+	}
+	defer found.Close(context.WithoutCancel(ctx))
+	for from < to && found.Next(ctx) {
+		var c execution.Chunk
+		if err := found.Decode(&c); err != nil {
+			return err
+		}
+		end := min(c.Position+int64(len(c.Bytes)), to)
+		if c.Position > from {
+			break
+		}
+		if end <= from {
+			continue
+		}
+		if _, err := w.Write(c.Bytes[from-c.Position : end-c.Position]); err != nil {
+			return err
+		}
+		from = end
+	}
+	if err := found.Err(); err != nil {
+		return kinded(err)
+	}
+	if from < to {
+		return fmt.Errorf("artifact %q of %s is not there from byte %d on", a.Path, id, from-a.Position)
+	}
+	return nil
+}
+
+// maxChunk is how many bytes a chunk has at most.
+const maxChunk = 16 << 10
 
 // head returns what a result carries of a stream: at most InlineBytes, and no
 // half character at the end of them.

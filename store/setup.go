@@ -21,6 +21,7 @@ type index struct {
 	name   string
 	fields bson.D
 	unique bool
+	sparse bool          // only of documents that have a field of it
 	life   time.Duration // of a document after the time in its field; 0: for ever
 }
 
@@ -36,6 +37,11 @@ func (s *Store) indexes() []index {
 		{of: s.executions, name: "user_newest", fields: append(up("user_id"), newest...)},
 		{of: s.executions, name: "newest", fields: newest},
 		{of: s.executions, name: "status_oldest", fields: up("status", "created_at")},
+		{of: s.executions, name: "pool_newest", fields: append(up("pool"), newest...)},
+		{of: s.executions, name: "priority_newest", fields: append(up("priority"), newest...)},
+		{of: s.executions, name: "retries", fields: up("parent_id"), sparse: true},
+		{of: s.executions, name: "of_batch", fields: up("batch_id", "batch_index"), sparse: true},
+		{of: s.executions, name: "of_schedule", fields: up("schedule_id"), sparse: true},
 		{of: s.chunks, name: "in_order", fields: up("execution_id", "number"), unique: true},
 		{of: s.chunks, name: "of_stream", fields: up("execution_id", "stream", "position")},
 		{of: s.events, name: "in_order", fields: up("execution_id", "offset")},
@@ -64,6 +70,9 @@ func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 		o := options.Index().SetName(i.name)
 		if i.unique {
 			o.SetUnique(true)
+		}
+		if i.sparse {
+			o.SetSparse(true)
 		}
 		if i.life > 0 {
 			o.SetExpireAfterSeconds(int32(i.life.Seconds()))

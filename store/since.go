@@ -67,8 +67,12 @@ func (s *Store) chunksAfter(ctx context.Context, id execution.ID, n int64, ended
 			return updates, true, nil
 		}
 		n = c.Number
+		size += len(c.Bytes)
+		if c.Stream == execution.Artifacts {
+			c.Bytes = nil // they only count: nobody streams them
+		}
 		updates = append(updates, execution.Update{At: execution.Position{Output: n}, Chunk: &c})
-		if size += len(c.Bytes); size >= s.part.bytes {
+		if size >= s.part.bytes {
 			return updates, true, nil
 		}
 	}

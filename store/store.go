@@ -89,24 +89,7 @@ func (s *Store) Get(ctx context.Context, id execution.ID) (x execution.Execution
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return x, execution.Errorf(execution.NotFound, "no execution %s", id)
 	}
-	if err == nil && x.Status == execution.Queued && x.Queue != nil {
-		x.Queue, err = s.place(ctx, x)
-	}
 	return x, kinded(err)
-}
-
-// place is where x waits now, as its pool has it: the row has only where it
-// began to wait. It is nil if x waits no more.
-func (s *Store) place(ctx context.Context, x execution.Execution) (*execution.Queue, error) {
-	var p pool
-	err := s.pools.FindOne(ctx, bson.M{"_id": x.Pool}).Decode(&p)
-	if i := seatOf(p.Waiters, x.ID); i >= 0 {
-		return &execution.Queue{Position: int64(i) + 1, ETASeconds: x.Queue.ETASeconds}, nil
-	}
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return x.Queue, nil // it was put there by nobody we know of
-	}
-	return nil, err
 }
 
 // Remove takes the creation of id back. It does so only as long as nothing has
@@ -133,35 +116,6 @@ func (s *Store) SetCancel(ctx context.Context, id execution.ID, by, reason strin
 		return execution.Errorf(execution.Conflict, "the execution has ended: %s", x.Status)
 	}
 	return nil
-}
-
-// Move sets the status of id to next, which is not terminal, if that is a step
-// forward. When that was is noted in any case, because events can overtake each
-// other; what comes again changes nothing.
-func (s *Store) Move(ctx context.Context, id execution.ID, next execution.Status, at time.Time) error {
-	field := map[execution.Status]string{execution.Scheduled: "scheduled_at", execution.Running: "started_at"}[next]
-	if field == "" {
-		return execution.Errorf(execution.Internal, "nothing moves to %s", next)
-	}
-	done, err := s.executions.UpdateOne(ctx,
-		bson.M{"_id": id, "status": bson.M{"$in": before(next)}},
-		bson.M{"$set": bson.M{"status": next, field: at}, "$unset": bson.M{"queue": ""}})
-	if err != nil || done.MatchedCount > 0 {
-		return kinded(err)
-	}
-	_, err = s.executions.UpdateOne(ctx, bson.M{"_id": id, field: missing}, bson.M{"$set": bson.M{field: at}})
-	return kinded(err)
-}
-
-// SetQueue says where id waits, or with nil that it does not, as long as it is
-// queued.
-func (s *Store) SetQueue(ctx context.Context, id execution.ID, q *execution.Queue) error {
-	change := bson.M{"$set": bson.M{"queue": q}}
-	if q == nil {
-		change = bson.M{"$unset": bson.M{"queue": ""}}
-	}
-	_, err := s.executions.UpdateOne(ctx, bson.M{"_id": id, "status": execution.Queued}, change)
-	return kinded(err)
 }
 
 var (

@@ -40,6 +40,12 @@ func decode(c *gin.Context, to any, optional bool) error {
 	if !utf8.Valid(body) { // encoding/json would replace it in silence
 		return execution.Errorf(execution.Malformed, "the body is not UTF-8")
 	}
+	return strict(body, to)
+}
+
+// strict reads body, which is one JSON value, into to, and no field that to
+// does not have.
+func strict(body []byte, to any) error {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(to); err != nil {
@@ -110,6 +116,10 @@ func nameOf(t reflect.Type) string {
 		return nameOf(t.Elem())
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return "an integer"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
 	case reflect.String:
 		return "a string"
 	case reflect.Slice:

@@ -75,13 +75,19 @@ func (s *Server) await(c *gin.Context, x execution.Execution, wait time.Duration
 	}
 }
 
-// list returns the user's executions, the newest first.
+// list returns the user's executions, the newest first; to operators, if they
+// ask for them, those of others.
 func (s *Server) list(c *gin.Context) error {
 	q := query{c: c}
 	f := execution.Filter{
-		UserID: c.GetString("user"), Status: q.status("status"), Language: c.Query("language"), Label: q.pair("label"),
+		Status: q.status("status"), Language: c.Query("language"), Label: q.pair("label"), Pool: c.Query("pool"), Priority: q.priority("priority"),
+		ParentID: execution.ID(c.Query("parent_id")), BatchID: c.Query("batch_id"), ScheduleID: c.Query("schedule_id"),
 		CreatedFrom: q.time("created_from"), CreatedTo: q.time("created_to"),
 		Limit: q.number("limit", 1, 200, 50), Cursor: c.Query("cursor"),
+	}
+	var err error
+	if f.UserID, err = s.whose(c, &q); err != nil {
+		return err
 	}
 	if l, _, err := s.Languages.Find(f.Language, ""); err == nil {
 		f.Language = l.ID // by an alias; others may have been removed and have results
@@ -99,6 +105,22 @@ func (s *Server) list(c *gin.Context) error {
 	}
 	c.JSON(http.StatusOK, gin.H{"items": rows, "next_cursor": Text(next)})
 	return nil
+}
+
+// whose is the user whose executions c is to list, nobody for those of all.
+func (s *Server) whose(c *gin.Context, q *query) (string, error) {
+	me, other, all := c.GetString("user"), c.Query("user_id"), q.flag("all")
+	if !s.operator(c) && (all || other != "" && other != me) {
+		return "", execution.Errorf(execution.Forbidden, "only operators see what belongs to others")
+	}
+	switch {
+	case other != "":
+		return other, nil
+	case all:
+		return "", nil
+	default:
+		return me, nil
+	}
 }
 
 // cancel asks for the end; the stream tells when it has come. Who asked, and
@@ -123,7 +145,7 @@ func (s *Server) cancel(c *gin.Context) error {
 	}
 	if x.CancelledBy == "" {
 		x.CancelledBy, x.CancelReason = c.GetString("user"), b.Reason
-		err = s.Executions.SetCancel(ctx, x.ID, x.CancelledBy, x.CancelReason)
+		err = s.Marks.SetCancel(ctx, x.ID, x.CancelledBy, x.CancelReason)
 	}
 	if err == nil {
 		err = s.cancelSaga(ctx, x.ID)
@@ -185,7 +207,9 @@ func (s *Server) events(c *gin.Context) error {
 	}
 	told := make([]execution.Event, len(items))
 	for i, e := range items {
-		told[i] = forUsers(e)
+		if told[i] = e; !s.operator(c) {
+			told[i] = forUsers(e)
+		}
 	}
 	c.JSON(http.StatusOK, gin.H{"items": told, "next_cursor": Text(next)})
 	return nil
@@ -193,7 +217,7 @@ func (s *Server) events(c *gin.Context) error {
 
 // forUsers is e without the errors of the platform, which are for operators.
 func forUsers(e execution.Event) execution.Event {
-	if e.Saga != nil {
+	if e.Saga != nil && e.Type != execution.ExecutionRetried { // there the cause is the other execution
 		e.Saga = &execution.Saga{Step: e.Saga.Step}
 	}
 	return e

@@ -19,12 +19,15 @@ type feed struct {
 	ctx    context.Context
 	id     execution.ID
 	w      paced
+	pool   string
 	view   func(context.Context, execution.ID) (View, error)
+	place  func(ctx context.Context, id execution.ID, pool string) (*execution.Queue, error)
 	frames *prometheus.CounterVec
 	beat   *time.Timer // rings when the feed has been silent too long
 
 	at     execution.Position // what the browser has
 	status execution.Status   // after the last event that was sent
+	queue  *execution.Queue   // as the browser knows it; nil: it does not wait, as far as is known
 	over   bool               // nothing more to send, or nobody to send it to
 	lost   bool               // nobody to send it to
 	err    error              // why the end could not be sent
@@ -35,7 +38,7 @@ type feed struct {
 type StatusFrame struct {
 	ExecutionID execution.ID        `json:"execution_id"`
 	Status      execution.Status    `json:"status"` // after the event
-	Type        execution.EventType `json:"type"`   // snapshot: none happened, so it stands
+	Type        execution.EventType `json:"type"`   // snapshot: none happened, so it stands; queue: likewise, the place is another
 	At          time.Time           `json:"occurred_at"`
 	Queue       *execution.Queue    `json:"queue,omitempty"`
 	Pod         *execution.Pod      `json:"pod,omitempty"`
@@ -60,14 +63,14 @@ func (s *Server) startFeed(c *gin.Context, x execution.Execution, at execution.P
 	ctl := http.NewResponseController(c.Writer)
 	_ = ctl.SetReadDeadline(time.Time{}) // one for the request would end its context
 	f := &feed{
-		ctx: c.Request.Context(), id: x.ID, w: paced{c.Writer, ctl}, at: at,
-		view: s.viewNow, frames: s.metrics.frames, beat: time.NewTimer(heartbeat),
+		ctx: c.Request.Context(), id: x.ID, pool: x.Pool, w: paced{c.Writer, ctl}, at: at,
+		view: s.viewNow, place: s.Queue.Place, frames: s.metrics.frames, beat: time.NewTimer(heartbeat),
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	f.write("retry: 2000\n\n")
 	present := StatusFrame{ExecutionID: x.ID, Status: x.Status, Type: "snapshot", At: now, Outcome: x.Outcome}
 	if !x.Status.Terminal() {
-		present.Queue = x.Queue
+		present.Queue, f.queue = x.Queue, x.Queue
 	}
 	f.control("status", present)
 	f.control("connected", gin.H{"connection_id": correlation(c), "server_time": now})
@@ -87,17 +90,32 @@ func (f *feed) send(updates ...execution.Update) {
 		case f.over || !f.at.Advance(u):
 		case u.Last():
 			f.end()
+		case u.Chunk != nil && u.Chunk.Stream == execution.Artifacts: // moves the position, and is not to be seen
 		case u.Chunk != nil:
 			f.frame(f.at.String(), "output", outputFrame(*u.Chunk))
 		case u.Event != nil:
 			e := u.Event
 			f.status = statusAfter(f.status, *e)
+			if e.Queue != nil {
+				f.queue = e.Queue
+			}
 			f.frame(f.at.String(), "status", StatusFrame{
 				ExecutionID: f.id, Status: f.status, Type: e.Type, At: e.At,
 				Queue: e.Queue, Pod: e.Pod, Outcome: e.Outcome, Usage: e.Usage,
 			})
 		}
 	}
+}
+
+// refresh tells where the execution waits now, if that is elsewhere than the
+// browser thinks. It is no event, so nobody comes back behind it.
+func (f *feed) refresh() {
+	q, err := f.place(f.ctx, f.id, f.pool)
+	if err != nil || q == nil || f.queue != nil && *q == *f.queue { // the next time is soon
+		return
+	}
+	f.queue = q
+	f.control("status", StatusFrame{ExecutionID: f.id, Status: f.status, Type: "queue", At: time.Now().UTC().Truncate(time.Millisecond), Queue: q})
 }
 
 // end sends the result, which is stored, and is the last of the feed.

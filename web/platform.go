@@ -55,15 +55,6 @@ func (s *Server) languages(c *gin.Context) error {
 	return nil
 }
 
-func (s *Server) limits(c *gin.Context) error {
-	c.Header("Cache-Control", cached)
-	c.JSON(http.StatusOK, gin.H{
-		"limits": s.Bounds, "pools": s.Pools,
-		"priorities": []execution.Priority{execution.Critical, execution.High, execution.Normal, execution.Low, execution.Background},
-	})
-	return nil
-}
-
 func (s *Server) about(c *gin.Context) error {
 	c.Header("Cache-Control", cached)
 	c.JSON(http.StatusOK, s.About)

@@ -38,7 +38,7 @@ func TestDocumentHasEachRoute(t *testing.T) {
 	s.Handler()
 	var routes, documented []string
 	for _, r := range s.routes.Routes() {
-		path := regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}")
+		path := regexp.MustCompile(`[:*](\w+)`).ReplaceAllString(r.Path, "{$1}")
 		routes = append(routes, path+" "+strings.ToLower(r.Method))
 	}
 	for _, k := range keysOf(string(document)) {
@@ -58,8 +58,18 @@ func TestDocumentHasEachRoute(t *testing.T) {
 
 func TestDocumentHasEachField(t *testing.T) {
 	for schema, v := range map[string]any{
-		"Execution": View{}, "Result": ViewResult{Stdout: new(""), Stderr: new("")}, "Limits": View{}.Limits,
-		"Submission":    Submission{Version: "x", Args: []string{""}, Stdin: "x", Env: map[string]string{"": ""}, Files: []SubmittedFile{{}}, Limits: SubmittedLimits{DiskBytes: new(int64)}, Priority: "x", Pool: "x", Labels: map[string]string{"": ""}},
+		"Execution": View{Retries: []execution.ID{}},
+		"Result":    ViewResult{Stdout: new(""), Stderr: new(""), CompileOutput: new(""), Artifacts: []viewArtifact{}},
+		"Limits":    execution.Limits{CPUSeconds: 1, OpenFiles: 1, FileBytes: 1},
+		"Submission": Submission{
+			Version: "x", Script: "x", Entry: "x", Args: []string{""}, Stdin: "x", Env: map[string]string{"": ""}, Files: []SubmittedFile{{}},
+			Limits: SubmittedLimits{DiskBytes: new(int64)}, Priority: "x", Pool: "x", Labels: map[string]string{"": ""}, Interactive: true,
+			Network: &Network{}, Retry: execution.RetryPolicy{MaxAttempts: 1}, CallbackURL: "x", ScheduledAt: "x", Expected: &SubmittedExpected{},
+		},
+		"Network": Network{}, "RetryPolicy": execution.RetryPolicy{}, "Artifact": viewArtifact{}, "PoolLimits": poolLimits{},
+		"ExpectedOutput": SubmittedExpected{Comparison: "x", Tolerance: new(float64)}, "Input": input{new(""), new(""), true, "x"},
+		"PoolPolicy": execution.PoolPolicy{PausedLanguages: []string{""}, Weights: []execution.Weight{{}}}, "PoolStatus": execution.PoolStatus{},
+		"SagaSummary": execution.SagaSummary{}, "Saga": execution.SagaView{CurrentStep: "x", FailedStep: "x", Error: "x"},
 		"SubmittedFile": SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{Detail: "x", Errors: []execution.FieldError{{}}},
 	} {
 		var documented, sent []string
@@ -152,6 +162,47 @@ func TestWhatIsPublic(t *testing.T) {
 			t.Errorf("%s: Cache-Control %q", path, got)
 		}
 	}
+}
+
+func TestLimitsFollowThePolicies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, _ := serve(nil)
+		s.EgressAllowed, _ = execution.ParseEgress("203.0.113.0/24:443")
+		shown := func() string {
+			w := ask(s, "GET", "/api/v1/limits", "")
+			if w.Code != 200 {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			return w.Body.String()
+		}
+		for _, want := range []string{
+			`"pools":["default"]`, `"pool_limits":[{"pool":"default",`, `"max_running_per_user":5`, `"paused":false`, `"egress_allowed":["203.0.113.0/24:443"]`,
+			`"artifacts":{"files":32,"bytes":10485760}`, `"total_bytes":921600`, `"feed_bytes":65536`, `"callbacks":false`, `"cpu_seconds":{"min":1,"max":600,"default":0}`, `"operator_priorities":["critical","high"]`,
+		} {
+			if !strings.Contains(shown(), want) {
+				t.Errorf("no %s in %s", want, shown())
+			}
+		}
+		q := s.Policies.(*queue)
+		q.policy.UserRunning = 7 // by another process
+		q.err = errSecret
+		if !strings.Contains(shown(), `"max_running_per_user":5`) {
+			t.Error("the database is asked each time")
+		}
+		q.err = nil
+		time.Sleep(policyLife)
+		if !strings.Contains(shown(), `"max_running_per_user":7`) {
+			t.Error("still old after 5 s")
+		}
+		if code, _ := order(s, "POST", "/pools/default/pause", ""); code != 200 || !strings.Contains(shown(), `"paused":true`) {
+			t.Error("what was changed here is not seen at once")
+		}
+		q.err = errSecret
+		time.Sleep(policyLife)
+		if w := ask(s, "GET", "/api/v1/limits", ""); w.Code != 500 || strings.Contains(w.Body.String(), "hunter2") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
 }
 
 func TestPage(t *testing.T) {

@@ -31,7 +31,7 @@ var retryAfter = map[int]int{http.StatusTooManyRequests: 5, http.StatusServiceUn
 
 // Problem is an error in the form of RFC 9457.
 type Problem struct {
-	Type          string                 `json:"type"` // /problems/<kind>; openapi.yaml lists them
+	Type          string                 `json:"type"` // /problems/<kind>, or a code that is closer; openapi.yaml lists them
 	Title         string                 `json:"title"`
 	Status        int                    `json:"status"`
 	Detail        string                 `json:"detail,omitempty"` // never of what is our fault
@@ -54,8 +54,7 @@ func newProblem(status int, kind, detail string) Problem {
 func problemOf(c *gin.Context, err error) Problem {
 	p, ok := errors.AsType[Problem](err)
 	if !ok {
-		kind := execution.KindOf(err)
-		p = newProblem(statusOf[kind], string(kind), "")
+		p = newProblem(statusOf[execution.KindOf(err)], execution.CodeOf(err), "")
 		if p.Status < http.StatusInternalServerError { // the rest is for the log
 			p.Detail = err.Error()
 			p.Errors, _ = errors.AsType[execution.FieldErrors](err)

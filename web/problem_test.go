@@ -76,21 +76,6 @@ func TestWhatNoRouteTakes(t *testing.T) {
 	}
 }
 
-func TestOthersSeeNothing(t *testing.T) {
-	s, m, _ := serve(nil)
-	m.rows["x2"] = execution.Execution{ID: "x2", UserID: "bob"}
-	for _, route := range []string{"GET ", "POST /cancel", "GET /events", "GET /output", "GET /stream"} {
-		method, path, _ := strings.Cut(route, " ")
-		theirs, none := ask(s, method, executions+"/x2"+path, ""), ask(s, method, executions+"/x3"+path, "")
-		if a, b := read[Problem](t, theirs), read[Problem](t, none); theirs.Code != 404 || a.Detail != `no execution "x2"` || b.Detail != `no execution "x3"` {
-			t.Errorf("%s: %d, %+v differs from %+v", route, theirs.Code, a, b)
-		}
-		if w := ask(s, method, executions+"/x1"+path, "", "User", "nobody"); w.Code != 401 {
-			t.Errorf("%s: %d to nobody", route, w.Code)
-		}
-	}
-}
-
 func TestOtherSitesMayNotWrite(t *testing.T) {
 	s, _, g := serve(nil)
 	for _, path := range []string{executions, executions + "/x1/cancel"} {

@@ -75,6 +75,24 @@ var statuses = []execution.Status{
 	execution.Completed, execution.Failed, execution.TimedOut, execution.Cancelled, execution.Errored,
 }
 
+// flag is true or false, and that if nothing is asked for.
+func (q *query) flag(name string) bool {
+	text := q.c.Query(name)
+	if text != "" && text != "true" && text != "false" {
+		q.refuse(name, "true or false")
+	}
+	return text == "true"
+}
+
+// priority is one of all.
+func (q *query) priority(name string) execution.Priority {
+	p := execution.Priority(q.c.Query(name))
+	if p != "" && p.Level() == 0 {
+		q.refuse(name, "one of critical, high, normal, low, background")
+	}
+	return p
+}
+
 // status is one of all.
 func (q *query) status(name string) execution.Status {
 	st := execution.Status(q.c.Query(name))

@@ -7,9 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -18,28 +15,36 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-func init() { gin.SetMode(gin.ReleaseMode) } // or gin prints its routes
-
 // Executions keeps a row for each execution.
 type Executions interface {
 	Create(context.Context, execution.Execution) error // nothing if the ID exists
 	Get(context.Context, execution.ID) (execution.Execution, error)
-	Remove(context.Context, execution.ID) error                              // of a submission that failed; nothing if there is none, or its saga got on
+	Remove(context.Context, execution.ID) error // of a submission that failed; nothing if there is none, or its saga got on
+}
+
+// Marks notes on executions what people ask of them.
+type Marks interface {
 	SetCancel(ctx context.Context, id execution.ID, by, reason string) error // the first one counts; Conflict after the end
+	SetPriority(context.Context, execution.ID, execution.Priority) error     // Conflict unless it is queued
 }
 
 // History tells what was.
 type History interface {
 	List(context.Context, execution.Filter) (items []execution.Execution, next string, err error)
 	Events(context.Context, execution.ID, execution.EventFilter) (items []execution.Event, next string, err error)
+	Retries(context.Context, execution.ID) ([]execution.ID, error) // of it, the oldest first
 
 	// Since returns what came after at, events among themselves and output
 	// among itself in order, result_stored last; more: call again.
 	Since(ctx context.Context, id execution.ID, at execution.Position) (updates []execution.Update, more bool, err error)
+}
 
+// Outputs keeps what scripts print and leave.
+type Outputs interface {
 	// Output writes the first limit bytes that are kept of stream, all if limit
 	// is negative, and returns how many there were.
 	Output(ctx context.Context, id execution.ID, stream execution.Stream, w io.Writer, limit int64) (int64, error)
+	Artifact(ctx context.Context, id execution.ID, a execution.Artifact, w io.Writer) error // writes all of it, or fails
 }
 
 // Keys keeps idempotency keys, each user's apart.
@@ -54,6 +59,43 @@ type Keys interface {
 type Sagas interface {
 	Start(context.Context, execution.Execution) error // nothing if it was started
 	Cancel(context.Context, execution.ID) error       // NotFound when it is over, or was never started
+	Wake(context.Context, execution.ID) error         // one that has got capacity: a courtesy
+}
+
+// SagaBook tells where sagas stand.
+type SagaBook interface {
+	View(context.Context, execution.ID) (execution.SagaView, error) // also of one that is over
+	List(context.Context, execution.SagaFilter) (items []execution.SagaSummary, next string, err error)
+	RetryStep(context.Context, execution.ID) error // lets one that waits try its step now; NotFound when it is over
+}
+
+// Queue is where executions wait for capacity.
+type Queue interface {
+	// Check says whether c would get in: Exhausted if the queue is full,
+	// Invalid if c is larger than its pool.
+	Check(context.Context, execution.Capacity) error
+	Place(ctx context.Context, id execution.ID, pool string) (*execution.Queue, error) // nil unless it waits
+
+	// Move gives one that waits another priority, and returns who has got
+	// capacity by that. It is a Conflict unless it waits.
+	Move(ctx context.Context, id execution.ID, pool string, p execution.Priority) (granted []execution.ID, err error)
+}
+
+// Policies are how pools admit.
+type Policies interface {
+	Status(context.Context) ([]execution.PoolStatus, error)
+	Policy(ctx context.Context, pool string) (execution.PoolPolicy, error)
+
+	// SetPolicy lets change change that of pool, perhaps several times until
+	// nobody else does at once, and returns who has got capacity by that. One
+	// that cannot be is Invalid.
+	SetPolicy(ctx context.Context, pool string, change func(*execution.PoolPolicy) error) (granted []execution.ID, err error)
+}
+
+// Bus carries what people ask for to who does it.
+type Bus interface {
+	Send(context.Context, execution.Task) error
+	Publish(context.Context, ...execution.Event) error
 }
 
 // Live hands out updates as they come. A channel that closes means: too slow.
@@ -66,33 +108,46 @@ type Live interface {
 // and its metrics.
 type Server struct {
 	Executions Executions
+	Marks      Marks
 	History    History
+	Outputs    Outputs
 	Keys       Keys
 	Sagas      Sagas
+	SagaBook   SagaBook
+	Queue      Queue
+	Policies   Policies
+	Bus        Bus
 	Live       Live
-	User       func(*http.Request) (string, error) // who asks; an error refuses
+
+	User      func(*http.Request) (string, error) // who asks; an error refuses
+	Operators []string                            // users who see and do what belongs to others, too
 
 	// Hosts are the names under which this server may be asked about executions;
 	// any if there is none. A site whose name is made to lead here, after a
 	// browser has loaded its page, asks under its own.
 	Hosts []string
 
-	Languages   execution.Languages
-	LocalImages bool // programs have the images that the development cluster has
-	Bounds      execution.Bounds
-	Pools       []string // that may be asked for; "default" if empty
-	About       About
-	Checks      []Check // of readiness
-	MaxStreams  int     // that a user may have open; 0: any number
+	Languages     execution.Languages
+	LocalImages   bool // programs have the images that the development cluster has
+	Bounds        execution.Bounds
+	EgressAllowed execution.AllowedEgress
+	Pools         []string               // that may be asked for; "default" if empty
+	CallbackURL   func(url string) error // what is wrong with one, a rule of the field; nil: there are no callbacks
+	LinkSecret    []byte                 // signs links to artifacts; empty: one of this process
+	About         About
+	Checks        []Check // of readiness
+	MaxStreams    int     // that a user may have open; 0: any number
 
 	Closing  <-chan struct{}      // closed when streams are to end and no new ones to begin; nil: never
 	Registry *prometheus.Registry // for the metrics of this room, and what /metrics shows; nil: one of its own
 	Log      *slog.Logger
 
-	once    sync.Once
-	routes  *gin.Engine
-	metrics metrics
-	seats   seats
+	once     sync.Once
+	routes   *gin.Engine
+	metrics  metrics
+	seats    seats
+	pace     pace
+	policies policyCache
 }
 
 // Handler returns all routes. A server in front of it needs no WriteTimeout:
@@ -100,84 +155,6 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.once.Do(s.build)
 	return s.routes
-}
-
-func (s *Server) build() {
-	if s.Registry == nil {
-		s.Registry = prometheus.NewRegistry()
-	}
-	if len(s.Pools) == 0 {
-		s.Pools = []string{"default"}
-	}
-	s.metrics = newMetrics(s.Registry, s.Executions != nil)
-	r := gin.New()
-	r.RedirectTrailingSlash = false
-	r.HandleMethodNotAllowed = true
-	r.Use(s.correlate, secure, s.observe, s.recover)
-	r.NoRoute(s.handle(s.page))
-	r.NoMethod(s.handle(func(c *gin.Context) error {
-		return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this route has "+c.Writer.Header().Get("Allow"))
-	}))
-
-	r.GET("/healthz", s.handle(healthz))
-	r.GET("/readyz", s.handle(s.readyz))
-	r.GET("/metrics", s.handle(s.exposition))
-	if s.Executions != nil {
-		s.serveAPI(r)
-	}
-	s.routes = r
-}
-
-func (s *Server) serveAPI(r *gin.Engine) {
-	r.GET("/openapi.yaml", s.handle(openapi))
-	r.GET("/api/v1/languages", s.handle(s.languages))
-	r.GET("/api/v1/limits", s.handle(s.limits))
-	r.GET("/api/v1/about", s.handle(s.about))
-
-	api := r.Group("/api/v1/executions", s.handle(s.known))
-	api.POST("", s.handle(s.submit))
-	api.GET("", s.handle(s.list))
-	api.GET("/:id", s.handle(s.get))
-	api.POST("/:id/cancel", s.handle(s.cancel))
-	api.GET("/:id/events", s.handle(s.events))
-	api.GET("/:id/output", s.handle(s.output))
-	api.GET("/:id/stream", s.handle(s.stream))
-}
-
-// foreign refuses what the page of another site lets a browser write here.
-var foreign = http.NewCrossOriginProtection()
-
-// known notes who asks, or refuses.
-func (s *Server) known(c *gin.Context) error {
-	c.Header("Cache-Control", "no-store")
-	if err := foreign.Check(c.Request); err != nil {
-		return execution.Errorf(execution.Forbidden, "another site may not ask for this")
-	}
-	if len(s.Hosts) > 0 && !slices.Contains(s.Hosts, hostname(c.Request.Host)) {
-		return newProblem(http.StatusMisdirectedRequest, "misdirected_request", "this server is not known by that name; see the setting allowed-hosts")
-	}
-	user, err := s.User(c.Request)
-	if err != nil {
-		return err
-	}
-	c.Set("user", user)
-	return nil
-}
-
-// hostname is host without its port.
-func hostname(host string) string {
-	return strings.ToLower((&url.URL{Host: host}).Hostname())
-}
-
-// mine returns the execution that c is about. To others than its owner it does
-// not exist, in the same words.
-func (s *Server) mine(c *gin.Context) (execution.Execution, error) {
-	id := c.Param("id")
-	x, err := s.Executions.Get(c.Request.Context(), execution.ID(id))
-	if execution.KindOf(err) == execution.NotFound || err == nil && x.UserID != c.GetString("user") {
-		return execution.Execution{}, execution.Errorf(execution.NotFound, "no execution %q", id)
-	}
-	return x, err
 }
 
 // closing reports whether no new streams are to begin.

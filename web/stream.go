@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 const (
 	theEnd    = "end"            // the id of a stream's last frame
 	heartbeat = 15 * time.Second // how long a stream may be silent
+	queueing  = 5 * time.Second  // between two looks at the place in the queue (parity AD-10)
 	patience  = time.Minute      // between a result that is stored and its event; after it the stream does without
 )
 
@@ -34,7 +34,7 @@ func (s *Server) stream(c *gin.Context) error {
 	if s.closing() {
 		return execution.Errorf(execution.Unavailable, "no new streams while shutting down")
 	}
-	leave, err := s.seats.take(x.UserID, s.MaxStreams)
+	leave, err := s.seats.take(c.GetString("user"), s.MaxStreams)
 	if err != nil {
 		return err
 	}
@@ -45,6 +45,11 @@ func (s *Server) stream(c *gin.Context) error {
 	missed, more, err := s.History.Since(c.Request.Context(), x.ID, at)
 	if err != nil {
 		return err
+	}
+	if x.Status == execution.Queued {
+		if x.Queue, err = s.Queue.Place(c.Request.Context(), x.ID, x.Pool); err != nil {
+			return err
+		}
 	}
 	f := s.startFeed(c, x, at)
 	s.metrics.streams.Inc()
@@ -72,6 +77,8 @@ func (s *Server) stream(c *gin.Context) error {
 func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why string, err error) {
 	want, look := f.at, newLook(heartbeat)
 	defer look.timer.Stop()
+	queue := time.NewTicker(queueing)
+	defer queue.Stop()
 	if more {
 		look.soon()
 	}
@@ -91,6 +98,12 @@ func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why s
 			case !f.at.Reached(u.At):
 				want = furthest(want, u.At)
 				look.soon()
+			}
+		case <-queue.C:
+			if f.status != execution.Queued {
+				queue.Stop()
+			} else {
+				f.refresh()
 			}
 		case <-f.beat.C:
 			f.write(": still here\n\n")
@@ -169,13 +182,4 @@ func (s *seats) take(user string, most int) (leave func(), err error) {
 			delete(s.taken, user)
 		}
 	}, nil
-}
-
-// viewNow is what GET answers.
-func (s *Server) viewNow(ctx context.Context, id execution.ID) (View, error) {
-	x, err := s.Executions.Get(ctx, id)
-	if err != nil {
-		return View{}, err
-	}
-	return s.view(ctx, x)
 }

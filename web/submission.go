@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -14,7 +15,8 @@ import (
 type Submission struct {
 	Language string             `json:"language"`          // by ID or alias
 	Version  string             `json:"version,omitempty"` // the language's default if empty
-	Script   string             `json:"script"`
+	Script   string             `json:"script,omitempty"`
+	Entry    string             `json:"entry_point,omitempty"` // where the script lies, or the one of files that is run; as the language has it if empty
 	Args     []string           `json:"args,omitempty"`
 	Stdin    string             `json:"stdin,omitempty"`
 	Env      map[string]string  `json:"env,omitempty"`
@@ -23,6 +25,26 @@ type Submission struct {
 	Priority execution.Priority `json:"priority,omitempty"` // normal if empty
 	Pool     string             `json:"pool,omitempty"`     // default if empty
 	Labels   map[string]string  `json:"labels,omitempty"`
+
+	Interactive bool                  `json:"interactive,omitempty"`
+	Network     *Network              `json:"network,omitempty"`
+	Retry       execution.RetryPolicy `json:"retry,omitzero"`
+	CallbackURL string                `json:"callback_url,omitempty"`
+	ScheduledAt string                `json:"scheduled_at,omitempty"` // RFC 3339; now if empty
+	Expected    *SubmittedExpected    `json:"expected_output,omitempty"`
+}
+
+// Network is what a run may reach.
+type Network struct {
+	Egress []execution.Egress `json:"egress"`
+}
+
+// SubmittedExpected is execution.Expected, with a comparison and a tolerance
+// that may be left out.
+type SubmittedExpected struct {
+	Stdout     string   `json:"stdout"`
+	Comparison string   `json:"comparison,omitempty"` // exact if empty
+	Tolerance  *float64 `json:"tolerance,omitempty"`  // 1e-6 if left out
 }
 
 // SubmittedFile is a file that lies beside the script. It has one of both
@@ -41,6 +63,9 @@ type SubmittedLimits struct {
 	OutputBytes    *int64 `json:"output_bytes,omitempty"`
 	Processes      *int64 `json:"processes,omitempty"`
 	DiskBytes      *int64 `json:"disk_bytes,omitempty"`
+	CPUSeconds     *int64 `json:"cpu_seconds,omitempty"`
+	OpenFiles      *int64 `json:"open_files,omitempty"`
+	FileBytes      *int64 `json:"file_bytes,omitempty"`
 }
 
 // asked is l for Bounds.Apply: there a zero stands for nothing, so a zero that
@@ -59,6 +84,7 @@ func (l SubmittedLimits) asked() execution.Limits {
 	return execution.Limits{
 		TimeoutSeconds: value(l.TimeoutSeconds), CPUMillis: value(l.CPUMillis), MemoryBytes: value(l.MemoryBytes),
 		OutputBytes: value(l.OutputBytes), Processes: value(l.Processes), DiskBytes: value(l.DiskBytes),
+		CPUSeconds: value(l.CPUSeconds), OpenFiles: value(l.OpenFiles), FileBytes: value(l.FileBytes),
 	}
 }
 
@@ -84,6 +110,33 @@ func (b Submission) files(wrong *execution.FieldErrors) []execution.File {
 	return files
 }
 
+// expected is e with what was left out.
+func (e *SubmittedExpected) expected() *execution.Expected {
+	if e == nil {
+		return nil
+	}
+	x := &execution.Expected{Stdout: e.Stdout, Comparison: cmp.Or(e.Comparison, execution.CompareExact)}
+	switch {
+	case e.Tolerance != nil:
+		x.Tolerance = *e.Tolerance
+	case x.Comparison == execution.CompareFloat:
+		x.Tolerance = 1e-6
+	}
+	return x
+}
+
+// notBefore is when b is to run, and notes what is wrong with that; nil: now.
+func (b Submission) notBefore(wrong *execution.FieldErrors) *time.Time {
+	if b.ScheduledAt == "" {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, b.ScheduledAt)
+	if err != nil {
+		*wrong = append(*wrong, execution.FieldError{Field: "scheduled_at", Rule: "a time such as 2026-08-01T12:00:00Z"})
+	}
+	return new(at.UTC().Truncate(time.Millisecond))
+}
+
 // executionOf returns the execution that user asks for with b. What is wrong
 // is a FieldErrors, all of it.
 func (s *Server) executionOf(b Submission, user string) (execution.Execution, error) {
@@ -93,25 +146,43 @@ func (s *Server) executionOf(b Submission, user string) (execution.Execution, er
 	limits, err := s.Bounds.Apply(b.Limits.asked(), l.Limits)
 	wrong = add(wrong, err)
 	x := execution.Execution{
-		ID: execution.NewID(), UserID: user, Language: l.ID, Version: v.Version, Program: l.Program(v, s.LocalImages, ""),
+		ID: execution.NewID(), UserID: user, Language: l.ID, Version: v.Version, Program: l.Program(v, s.LocalImages, b.Entry),
 		Input:  execution.Input{Script: b.Script, Args: b.Args, Stdin: b.Stdin, Env: execution.Pairs(b.Env), Files: b.files(&wrong)},
-		Limits: limits, Priority: b.Priority, Pool: b.Pool, Labels: execution.Pairs(b.Labels), Attempt: 1,
+		Limits: limits, Priority: cmp.Or(b.Priority, execution.Normal), Pool: cmp.Or(b.Pool, s.Pools[0]), Labels: execution.Pairs(b.Labels), Attempt: 1,
+		Interactive: b.Interactive, Retry: b.Retry, CallbackURL: b.CallbackURL, NotBefore: b.notBefore(&wrong), Expected: b.Expected.expected(),
 		Status: execution.Queued, CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
 	}
-	if x.Priority == "" {
-		x.Priority = execution.Normal
+	if b.Network != nil {
+		x.Egress = b.Network.Egress
 	}
-	if x.Pool == "" {
-		x.Pool = "default"
+	if err := s.check(x); err != nil {
+		wrong = add(wrong, err)
 	}
-	if !slices.Contains(s.Pools, x.Pool) {
-		wrong = append(wrong, execution.FieldError{Field: "pool", Rule: "one of " + strings.Join(s.Pools, ", ")})
-	}
-	wrong = add(wrong, x.Validate())
 	if len(wrong) > 0 {
 		return x, add(nil, wrong)
 	}
 	return x, nil
+}
+
+// check reports what is wrong with x, for what this installation allows.
+func (s *Server) check(x execution.Execution) error {
+	var wrong execution.FieldErrors
+	if !slices.Contains(s.Pools, x.Pool) {
+		wrong = append(wrong, execution.FieldError{Field: "pool", Rule: "one of " + strings.Join(s.Pools, ", ")})
+	}
+	if x.CallbackURL != "" {
+		err := errors.New("callbacks are not configured")
+		if s.CallbackURL != nil {
+			err = s.CallbackURL(x.CallbackURL)
+		}
+		if err != nil {
+			wrong = append(wrong, execution.FieldError{Field: "callback_url", Rule: err.Error()})
+		}
+	}
+	if wrong = add(wrong, x.Validate(s.EgressAllowed)); len(wrong) > 0 {
+		return wrong
+	}
+	return nil
 }
 
 // add appends the FieldErrors in err: the first of each field.

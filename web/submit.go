@@ -17,6 +17,30 @@ const (
 	undoTimeout   = 5 * time.Second  // of taking that back
 )
 
+// A request asks for an execution. It goes through stages, one after the other;
+// each refuses it with an error of its own, or notes here what the next need.
+type request struct {
+	c      *gin.Context
+	x      execution.Execution
+	key    string   // of idempotency; empty: none
+	digest [32]byte // of what was asked for under key
+	holder execution.ID
+	undo   []func(context.Context) error // what a later stage takes back when it fails
+}
+
+// replayed reports whether the request was accepted before, under its key: then
+// only what is left of it is done.
+func (r *request) replayed() bool { return r.holder != "" }
+
+// A stage is a step between a request and an execution that will run (parity
+// AD-16). It has an effect only if it returns nil.
+type stage func(context.Context, *request) error
+
+// admission is what stands between who asks and the queue.
+func (s *Server) admission() []stage {
+	return []stage{s.authorize, s.claim, s.room, s.durable}
+}
+
 // submit accepts a script. Once it is answered, the execution reaches a
 // terminal status: the row is there and its saga is started.
 func (s *Server) submit(c *gin.Context) error {
@@ -24,30 +48,39 @@ func (s *Server) submit(c *gin.Context) error {
 	if err := decode(c, &b, false); err != nil {
 		return err
 	}
-	x, err := s.executionOf(b, c.GetString("user"))
-	key, keyErr := idempotencyKey(c.Request.Header)
-	if err != nil || keyErr != nil {
-		return add(add(nil, keyErr), err)
-	}
-	x.CorrelationID = correlation(c)
-	// A client that leaves now does not leave the work half done.
-	ctx, stop := context.WithTimeout(context.WithoutCancel(c.Request.Context()), submitTimeout)
-	defer stop()
-	replayed := false
-	if key == "" {
-		err = s.begin(ctx, x)
-	} else {
-		x, replayed, err = s.beginOnce(ctx, x, key, b)
-	}
+	canonical, err := json.Marshal(b) // maps in the order of their keys
 	if err != nil {
 		return err
 	}
-	s.Log.Info("execution accepted", "execution", x.ID, "user", x.UserID, "language", x.Language, "replayed", replayed, "correlation_id", x.CorrelationID)
+	x, err := s.executionOf(b, c.GetString("user"))
+	return s.accept(c, x, sha256.Sum256(canonical), err)
+}
+
+// accept lets x, which was asked for in words of digest and has what is wrong
+// with it in err, through the stages, and answers.
+func (s *Server) accept(c *gin.Context, x execution.Execution, digest [32]byte, err error) error {
+	key, keyErr := idempotencyKey(c.Request.Header)
+	if err != nil || keyErr != nil {
+		return refusal(keyErr, err)
+	}
+	x.CorrelationID = correlation(c)
+	r := &request{c: c, x: x, key: key, digest: digest}
+	// A client that leaves now does not leave the work half done.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(c.Request.Context()), submitTimeout)
+	defer stop()
+	for _, do := range s.admission() {
+		if err := do(ctx, r); err != nil {
+			s.takeBack(ctx, r)
+			return err
+		}
+	}
+	x = r.x
+	s.Log.Info("execution accepted", "execution", x.ID, "user", x.UserID, "language", x.Language, "parent", x.ParentID, "replayed", r.replayed(), "correlation_id", x.CorrelationID)
 	v, err := s.view(ctx, x)
 	if err != nil {
 		return err
 	}
-	if replayed {
+	if r.replayed() {
 		c.Header("Idempotency-Replayed", "true")
 	}
 	c.Header("Location", pathOf(x.ID))
@@ -55,14 +88,76 @@ func (s *Server) submit(c *gin.Context) error {
 	return nil
 }
 
+// refusal is all that is wrong, if it is with fields.
+func refusal(keyErr, err error) error {
+	if err != nil && execution.KindOf(err) != execution.Invalid {
+		return err
+	}
+	return add(add(nil, keyErr), err)
+}
+
 // pathOf is where an execution is.
 func pathOf(id execution.ID) string { return "/api/v1/executions/" + string(id) }
 
-// begin makes x durable and starts its saga, or leaves nothing of it.
-func (s *Server) begin(ctx context.Context, x execution.Execution) error {
-	err := s.write(ctx, x)
-	if err != nil {
-		s.undo(ctx, x.ID, func(ctx context.Context) error { return s.Executions.Remove(ctx, x.ID) })
+// authorize refuses what needs the rights of an operator.
+func (s *Server) authorize(_ context.Context, r *request) error {
+	return s.mayAsk(r.c.GetString("user"), r.x)
+}
+
+// mayAsk refuses x if it needs a right that user has not.
+func (s *Server) mayAsk(user string, x execution.Execution) error {
+	if x.Priority.Level() < execution.Normal.Level() && !s.isOperator(user) {
+		return execution.Errorf(execution.Forbidden, "the priority %s is for operators", x.Priority)
+	}
+	return nil
+}
+
+// claim takes the key, or finds that it was taken for the same before.
+func (s *Server) claim(ctx context.Context, r *request) error {
+	if r.key == "" {
+		return nil
+	}
+	user := r.c.GetString("user") // not the owner: an operator may ask, too
+	holder, replayed, err := s.Keys.Claim(ctx, user, r.key, r.digest, r.x.ID)
+	switch {
+	case err != nil:
+		return notDurable(err)
+	case replayed:
+		r.holder = holder
+	default:
+		r.undo = append(r.undo, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, r.key) })
+	}
+	return nil
+}
+
+// room refuses what the queue would not take. What was accepted is in it.
+func (s *Server) room(ctx context.Context, r *request) error {
+	if r.replayed() {
+		return nil
+	}
+	return notDurable(s.Queue.Check(ctx, execution.CapacityOf(r.x)))
+}
+
+// durable writes the row and starts the saga. Of a request that was accepted
+// before it completes what may have been left half done.
+func (s *Server) durable(ctx context.Context, r *request) error {
+	if !r.replayed() {
+		r.undo = append(r.undo, func(ctx context.Context) error { return s.Executions.Remove(ctx, r.x.ID) })
+		return s.write(ctx, r.x)
+	}
+	r.x.ID = r.holder
+	was, err := s.Executions.Get(ctx, r.holder)
+	if err == nil {
+		r.x = was // the program may have changed since
+	}
+	if err == nil && was.Status.Terminal() {
+		return nil
+	}
+	if err := s.write(ctx, r.x); err != nil {
+		return err
+	}
+	if r.x, err = s.Executions.Get(ctx, r.holder); execution.KindOf(err) == execution.NotFound {
+		err = execution.Errorf(execution.Unavailable, "the first request with this key failed meanwhile: %w", err)
 	}
 	return err
 }
@@ -75,47 +170,15 @@ func (s *Server) write(ctx context.Context, x execution.Execution) error {
 	return notDurable(s.Sagas.Start(ctx, x))
 }
 
-// beginOnce is begin for the first request with key. Another gets what that
-// one made, as it is now, and completes what it may have left half done.
-func (s *Server) beginOnce(ctx context.Context, x execution.Execution, key string, b Submission) (_ execution.Execution, replayed bool, err error) {
-	canonical, err := json.Marshal(b) // maps in the order of their keys
-	if err != nil {
-		return x, false, err
-	}
-	holder, replayed, err := s.Keys.Claim(ctx, x.UserID, key, sha256.Sum256(canonical), x.ID)
-	switch {
-	case err != nil:
-		return x, false, notDurable(err)
-	case !replayed:
-		if err = s.begin(ctx, x); err != nil {
-			s.undo(ctx, x.ID, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, x.UserID, key) })
-		}
-		return x, false, err
-	}
-	x.ID = holder
-	was, err := s.Executions.Get(ctx, holder)
-	if err == nil && was.Status.Terminal() {
-		return was, true, nil
-	}
-	if err == nil {
-		x = was // the program may have changed since
-	}
-	if err := s.write(ctx, x); err != nil {
-		return x, true, err
-	}
-	if x, err = s.Executions.Get(ctx, holder); execution.KindOf(err) == execution.NotFound {
-		err = execution.Errorf(execution.Unavailable, "the first request with this key failed meanwhile: %w", err)
-	}
-	return x, true, err
-}
-
-// undo does its best to take back what a failed submission wrote, also if that
-// failed because time was up.
-func (s *Server) undo(ctx context.Context, id execution.ID, do func(context.Context) error) {
+// takeBack does its best to take back what a failed request wrote, the last
+// first, also if it failed because time was up.
+func (s *Server) takeBack(ctx context.Context, r *request) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer stop()
-	if err := do(ctx); err != nil {
-		s.Log.Error("a failed submission was not taken back", "execution", id, "err", err)
+	for i := len(r.undo) - 1; i >= 0; i-- {
+		if err := r.undo[i](ctx); err != nil {
+			s.Log.Error("a failed submission was not taken back", "execution", r.x.ID, "err", err)
+		}
 	}
 }
 

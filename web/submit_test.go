@@ -1,10 +1,12 @@
 package web
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,6 +48,19 @@ func TestSubmissionsThatAreRefused(t *testing.T) {
 		{"a file without content", head + `"files":[{"path":"a"}]}`, 422, "files.content"},
 		{"a file with two", head + `"files":[{"path":"a","content":"","content_base64":""}]}`, 422, "files.content"},
 		{"a file that is not base64", head + `"files":[{"path":"a","content_base64":"!"}]}`, 422, "files.content_base64"},
+		{"a file that is there twice", head + `"files":[{"path":"a","content":""},{"path":"a","content":""}]}`, 422, "files.path"},
+		{"a file in the place of the script", head + `"files":[{"path":"main.py","content":""}]}`, 422, "files.path"},
+		{"an entry point that is not there", `{"language":"python","entry_point":"a.py","files":[{"path":"b.py","content":""}]}`, 422, "script"},
+		{"a limit of its own", head + `"limits":{"open_files":0,"cpu_seconds":601,"file_bytes":1}}`, 422, "limits.cpu_seconds limits.open_files limits.file_bytes"},
+		{"egress", head + `"network":{"egress":[{"cidr":"10.0.0.0/8"}]}}`, 422, "network.egress: egress is not allowed here"},
+		{"a network of another kind", head + `"network":{"ingress":[]}}`, 400, "network.ingress: is not known"},
+		{"a callback", head + `"callback_url":"https://example.com"}`, 422, "callback_url: callbacks are not configured"},
+		{"an unknown time", head + `"scheduled_at":"tomorrow"}`, 422, "scheduled_at: a time such as 2026-08-01T12:00:00Z"},
+		{"in a year", head + `"scheduled_at":"2999-01-01T00:00:00Z"}`, 422, "scheduled_at: at most 30 days ahead"},
+		{"six attempts", head + `"retry":{"max_attempts":6}}`, 422, "retry.max_attempts: 0..5"},
+		{"a word for a switch", head + `"interactive":"yes"}`, 400, "interactive: true or false"},
+		{"a word for a number", head + `"expected_output":{"stdout":"1","tolerance":"1"}}`, 400, "expected_output.tolerance: a number"},
+		{"an unknown comparison", head + `"expected_output":{"stdout":"1","comparison":"loose"}}`, 422, "expected_output.comparison"},
 		{"many things", `{"language":"cobol","script":"","args":["\u0000","\u0000"],"limits":{"timeout_seconds":999,"memory_bytes":1},"pool":"P"}`, 422,
 			"language limits.timeout_seconds limits.memory_bytes pool script args"},
 	}
@@ -84,7 +99,7 @@ func TestMediaTypes(t *testing.T) {
 func TestSubmission(t *testing.T) {
 	s, m, g := serve(nil)
 	w := ask(s, "POST", executions, `{"language":"py","script":"é","args":["a"],"stdin":"in","env":{"B":"2","A":"1"},
-		"files":[{"path":"d/x","content":"t"},{"path":"y","content_base64":"AAE="}],"limits":{"timeout_seconds":5},"priority":"high","labels":{"course":"cs1"}}`,
+		"files":[{"path":"d/x","content":"t"},{"path":"y","content_base64":"AAE="}],"limits":{"timeout_seconds":5},"priority":"low","labels":{"course":"cs1"}}`,
 		"X-Correlation-ID", "c-1")
 	v := read[View](t, w)
 	if w.Code != 202 || w.Header().Get("Location") != executions+"/"+string(v.ID) || w.Header().Get("Idempotency-Replayed") != "" {
@@ -98,7 +113,7 @@ func TestSubmission(t *testing.T) {
 			Script: "é", Args: []string{"a"}, Stdin: "in", Env: []execution.Pair{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}},
 			Files: []execution.File{{Path: "d/x", Content: []byte("t")}, {Path: "y", Content: []byte{0, 1}}},
 		},
-		Limits: limits, Priority: "high", Pool: "default", Labels: []execution.Pair{{Name: "course", Value: "cs1"}}, Attempt: 1,
+		Limits: limits, Priority: "low", Pool: "default", Labels: []execution.Pair{{Name: "course", Value: "cs1"}}, Attempt: 1,
 		CorrelationID: "c-1", Status: execution.Queued, CreatedAt: x.CreatedAt,
 	}
 	if diff := cmp.Diff(want, x); diff != "" {
@@ -185,5 +200,90 @@ func TestIdempotencyKeys(t *testing.T) {
 		if w := ask(s, "POST", executions, small, "Idempotency-Key", key); w.Code != want {
 			t.Errorf("%q: %d %s", key, w.Code, w.Body)
 		}
+	}
+}
+
+func TestSubmissionWithAllOptions(t *testing.T) {
+	s, m, _ := serve(nil)
+	s.EgressAllowed, _ = execution.ParseEgress("10.0.0.0/8:443")
+	s.CallbackURL = func(url string) error {
+		if url != "https://example.com/done" {
+			return errors.New("not this one")
+		}
+		return nil
+	}
+	const body = `{"language":"python","entry_point":"app/a.py","files":[{"path":"app/a.py","content":"1"}],"interactive":true,
+		"network":{"egress":[{"cidr":"10.1.0.0/16","ports":[443]}]},"retry":{"max_attempts":3,"on_loss":true},"callback_url":"https://example.com/done",
+		"scheduled_at":"2001-02-03T04:05:06.0079+01:00","limits":{"cpu_seconds":5,"open_files":64,"file_bytes":2048},
+		"expected_output":{"stdout":"1","comparison":"float"}}`
+	w := ask(s, "POST", executions, body)
+	v := read[View](t, w)
+	if w.Code != 202 {
+		t.Fatal(w.Body)
+	}
+	x := m.rows[v.ID]
+	limits, _ := execution.DefaultBounds.Apply(execution.Limits{CPUSeconds: 5, OpenFiles: 64, FileBytes: 2048}, execution.Limits{})
+	want := execution.Execution{
+		ID: v.ID, UserID: "ann", Language: "python", Version: "3.11", Program: execution.Program{Image: "python", FileName: "app/a.py", Run: []string{"python3", "main.py"}},
+		Input: execution.Input{Files: []execution.File{{Path: "app/a.py", Content: []byte("1")}}}, Limits: limits, Priority: "normal", Pool: "default", Attempt: 1,
+		Interactive: true, Egress: []execution.Egress{{CIDR: "10.1.0.0/16", Ports: []int32{443}}}, Retry: execution.RetryPolicy{MaxAttempts: 3, OnLoss: true},
+		CallbackURL: "https://example.com/done", NotBefore: new(time.Date(2001, 2, 3, 3, 5, 6, 7e6, time.UTC)),
+		Expected:      &execution.Expected{Stdout: "1", Comparison: "float", Tolerance: 1e-6},
+		CorrelationID: x.CorrelationID, Status: execution.Queued, CreatedAt: x.CreatedAt,
+	}
+	if diff := cmp.Diff(want, x); diff != "" {
+		t.Error(diff)
+	}
+	w = ask(s, "POST", executions, strings.Replace(body, "com/done", "org", 1))
+	if p := read[Problem](t, w); w.Code != 422 || p.Detail != "callback_url: not this one" {
+		t.Errorf("%d %+v", w.Code, p)
+	}
+}
+
+// Each stage refuses with an answer of its own, and nothing is left.
+func TestStagesBeforeTheQueue(t *testing.T) {
+	full := func(code string) error { return execution.Coded(execution.Exhausted, code, "100 wait already") }
+	tests := []struct {
+		name, body, user string
+		queue            error
+		status           int
+		kind, after      string
+	}{
+		{"nothing is wrong", `{"language":"py","script":"1","priority":"low"}`, "ann", nil, 202, "", ""},
+		{"an operator is in a hurry", `{"language":"py","script":"1","priority":"critical"}`, "op", nil, 202, "", ""},
+		{"a user is in a hurry", `{"language":"py","script":"1","priority":"high"}`, "ann", nil, 403, "forbidden", ""},
+		{"and has an empty script", `{"language":"py","script":"","priority":"high"}`, "ann", nil, 422, "invalid", ""},
+		{"many of the user wait", small, "ann", full("user_queue_full"), 429, "user_queue_full", "5"},
+		{"many wait", small, "ann", full("queue_full"), 429, "queue_full", "5"},
+		{"larger than its pool", small, "ann", execution.FieldErrors{{Field: "limits.memory_bytes", Rule: "at most 1 in this pool"}}, 422, "invalid", ""},
+		{"the ledger is away", small, "ann", errSecret, 503, "unavailable", "2"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, m, g := serve(nil)
+			s.Queue.(*queue).err = tt.queue
+			w := ask(s, "POST", executions, tt.body, "User", tt.user, "Idempotency-Key", "k")
+			if w.Code != tt.status || w.Header().Get("Retry-After") != tt.after || tt.kind != "" && read[Problem](t, w).Type != "/problems/"+tt.kind {
+				t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+			}
+			if (len(m.rows) == 1 && len(m.keys) == 0 && len(g.calls) == 0) != (tt.status != 202) {
+				t.Errorf("left behind: %d rows, %d keys, %v", len(m.rows), len(m.keys), g.calls)
+			}
+		})
+	}
+}
+
+// What was accepted is in the queue already, however full that is now.
+func TestReplayNeedsNoRoom(t *testing.T) {
+	s, _, _ := serve(nil)
+	first := read[View](t, ask(s, "POST", executions, small, "Idempotency-Key", "k"))
+	q := s.Queue.(*queue)
+	q.err = execution.Coded(execution.Exhausted, "queue_full", "full")
+	w := ask(s, "POST", executions, small, "Idempotency-Key", "k")
+	if v := read[View](t, w); w.Code != 202 || v.ID != first.ID || len(q.asked) != 1 {
+		t.Errorf("%d %s, asked %d times", w.Code, w.Body, len(q.asked))
+	}
+	if w := ask(s, "POST", executions, small, "Idempotency-Key", "k2"); w.Code != 429 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

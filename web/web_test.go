@@ -28,6 +28,7 @@ type memory struct {
 	batch   int // updates that Since returns at once; 0: all
 	err     error
 	filter  execution.Filter
+	retries []execution.ID
 }
 
 type claim struct {
@@ -68,6 +69,20 @@ func (m *memory) SetCancel(_ context.Context, id execution.ID, by, reason string
 	}
 	m.set(id, end)
 	return execution.Errorf(execution.Conflict, "too late")
+}
+
+func (m *memory) SetPriority(_ context.Context, id execution.ID, p execution.Priority) error {
+	m.set(id, func(x *execution.Execution) { x.Priority = p })
+	return m.err
+}
+
+func (m *memory) Retries(context.Context, execution.ID) ([]execution.ID, error) {
+	return m.retries, m.err
+}
+
+func (m *memory) Artifact(_ context.Context, _ execution.ID, a execution.Artifact, w io.Writer) error {
+	_, _ = io.WriteString(w, m.outputs[execution.Artifacts][a.Position:a.Position+a.Bytes])
+	return m.err
 }
 
 func (m *memory) Claim(_ context.Context, user, key string, digest [32]byte, id execution.ID) (execution.ID, bool, error) {
@@ -157,7 +172,13 @@ type sagas struct {
 	started []execution.ID
 	over    bool // nothing is found to cancel
 	calls   []string
+	woken   []execution.ID
 	err     error
+}
+
+func (s *sagas) Wake(_ context.Context, id execution.ID) error {
+	s.woken = append(s.woken, id)
+	return nil
 }
 
 func (s *sagas) Start(_ context.Context, x execution.Execution) error {
@@ -191,7 +212,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	m.rows["x1"] = execution.Execution{ID: "x1", UserID: "ann", Status: execution.Running, CreatedAt: time.Unix(0, 0).UTC()}
 	g := &sagas{started: []execution.ID{"x1"}}
 	s := &Server{
-		Executions: m, History: m, Keys: m, Sagas: g, Live: live,
+		Executions: m, Marks: m, History: m, Outputs: m, Keys: m, Sagas: g, Live: live, Operators: []string{"op"},
 		User: func(r *http.Request) (string, error) {
 			user := cmp.Or(r.Header.Get("User"), "ann")
 			if user == "nobody" {
@@ -203,8 +224,10 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 			ID: "python", Name: "Python", Aliases: []string{"py"}, FileName: "main.py", Run: []string{"python3", "main.py"}, DefaultVersion: "3.11",
 			Versions: []execution.Version{{Version: "3.11", Image: "python"}, {Version: "2.7", Disabled: true}},
 		}},
-		Bounds: execution.DefaultBounds, Log: slog.New(slog.DiscardHandler),
+		Bounds: execution.DefaultBounds, Log: slog.New(slog.DiscardHandler), Bus: &bus{}, SagaBook: &book{},
 	}
+	q := &queue{policy: execution.PoolPolicy{Executions: 10, UserRunning: 5}}
+	s.Queue, s.Policies = q, q
 	return s, m, g
 }
 

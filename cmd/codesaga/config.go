@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/codesaga/codesaga/execution"
 )
 
 // Config is everything that may differ between two installations. Flags win
@@ -17,6 +19,11 @@ type Config struct {
 	Listen         string
 	InsecureListen bool
 	AllowedHosts   string // with commas between
+	UserHeader     string
+	Operators      string // likewise
+	EgressAllowed  string // see execution.ParseEgress
+	LinkSecret     string
+	Pools          string // with commas between
 	HealthListen   string
 	MongoURI       string
 	Database       string
@@ -47,6 +54,11 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address of the API and the page")
 	fs.BoolVar(&c.InsecureListen, "insecure-listen", false, "allow -listen on other addresses than loopback, although nobody has to sign in")
 	fs.StringVar(&c.AllowedHosts, "allowed-hosts", "", "names, beside localhost, under which a proxy in front may ask for the API, with commas between")
+	fs.StringVar(&c.UserHeader, "user-header", "", "header in which a proxy in front, that has asked people to sign in, says who it is; empty: everybody is the user local")
+	fs.StringVar(&c.Operators, "operators", "", "users with the rights of an operator, with commas between; without -user-header, local is one")
+	fs.StringVar(&c.EgressAllowed, "egress-allowed", "", "where scripts may ask to connect to: CIDR[:port[-port]], with commas between; empty: nowhere")
+	fs.StringVar(&c.LinkSecret, "link-secret", "", "secret that signs links to artifacts, at least 32 characters, the same for all processes; empty: one of each process, for its life")
+	fs.StringVar(&c.Pools, "pools", "default", "pools that executions may ask for, with commas between; the first is that of who asks for none")
 	fs.StringVar(&c.HealthListen, "health-listen", "", "address of /healthz, /readyz and /metrics of a process without the role web; empty: none")
 	fs.StringVar(&c.MongoURI, "mongo-uri", "mongodb://127.0.0.1:27017/?directConnection=true", "MongoDB")
 	fs.StringVar(&c.Database, "mongo-database", "codesaga", "database in MongoDB")
@@ -109,12 +121,32 @@ func (c *Config) check() (errs error) {
 	wrong(c.PoolMemory >= 0, "pool-memory-bytes: must not be negative")
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
+	_, err := execution.ParseEgress(c.EgressAllowed)
+	wrong(err == nil, "egress-allowed: %v", err)
+	wrong(c.LinkSecret == "" || len(c.LinkSecret) >= 32, "link-secret: must have at least 32 characters")
+	for _, user := range list(c.Operators) {
+		wrong(execution.ValidUser(user), "operators: %q cannot be a user", user)
+	}
+	for _, pool := range list(c.Pools) {
+		wrong(execution.ValidPool(pool), "pools: %q: a name has 1 to 40 of a-z, 0-9 and -", pool)
+	}
+	wrong(len(list(c.Pools)) > 0, "pools: must not be empty")
 	host, _, err := net.SplitHostPort(c.Listen)
 	wrong(err == nil, "listen: %v", err)
 	wrong(err != nil || c.InsecureListen || loopback(host),
 		"listen: %s can be reached from elsewhere, and nobody has to sign in: anybody could run scripts. "+
 			"Listen on 127.0.0.1 behind a proxy that authenticates, or say -insecure-listen", c.Listen)
 	return errs
+}
+
+// list is what has commas between in a setting.
+func list(s string) (items []string) {
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
 }
 
 // loopback reports whether host is this machine and nothing else.

@@ -116,7 +116,7 @@ func (a *app) checked(ctx context.Context, check func(context.Context) error) er
 
 // web serves people.
 func (a *app) web(ctx context.Context) error {
-	s, sagas, _, err := a.core()
+	s, sagas, bus, err := a.core()
 	if err != nil {
 		return err
 	}
@@ -124,10 +124,17 @@ func (a *app) web(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	egress, err := execution.ParseEgress(a.EgressAllowed)
+	if err != nil {
+		return err
+	}
+	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
-		Executions: s, History: s, Keys: s, Sagas: sagas, Live: live, User: local, Hosts: a.hosts(),
+		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
+		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
+		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
 		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
 		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
 		Closing: ctx.Done(), Registry: a.registry, Log: a.log,
@@ -142,9 +149,16 @@ func (a *app) web(ctx context.Context) error {
 	return g.Wait()
 }
 
-// local is the user as long as there is no login. That nobody else can ask is
+// users tells who asks, and who of them is an operator. Without a proxy that
+// knows, everybody is local, who may do everything: that nobody else can ask is
 // what the check of the setting listen is for.
-func local(*http.Request) (string, error) { return "local", nil }
+func (a *app) users() (user func(*http.Request) (string, error), operators []string) {
+	operators = list(a.Operators)
+	if a.UserHeader != "" {
+		return web.UserHeader(a.UserHeader), operators
+	}
+	return func(*http.Request) (string, error) { return "local", nil }, append(operators, "local")
+}
 
 // hosts are the names that the API answers to: without a login, a page of some
 // site must not reach it through a browser on this machine.
@@ -153,9 +167,7 @@ func (a *app) hosts() []string {
 		return nil
 	}
 	names := []string{"localhost", "127.0.0.1", "::1"}
-	if a.AllowedHosts != "" {
-		names = append(names, strings.Split(strings.ToLower(a.AllowedHosts), ",")...)
-	}
+	names = append(names, list(strings.ToLower(a.AllowedHosts))...)
 	if host, _, err := net.SplitHostPort(a.Listen); err == nil {
 		names = append(names, host)
 	}

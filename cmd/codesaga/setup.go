@@ -40,7 +40,7 @@ func (a *app) setup(ctx context.Context, out io.Writer) error {
 }
 
 func (a *app) setupKafka(ctx context.Context) ([]string, error) {
-	return a.cluster.Setup(ctx, bridge.Layout{Topics: bridge.Topics(), Replication: a.Replication})
+	return a.cluster.Setup(ctx, bridge.Layout{Topics: bridge.Topics(list(a.Pools)...), Replication: a.Replication})
 }
 
 func (a *app) setupMongo(ctx context.Context) ([]string, error) {

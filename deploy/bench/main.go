@@ -33,14 +33,19 @@ func run(ctx context.Context) error {
 		return err
 	}
 	fmt.Print("\nAll roles in one process, which starts sagas eagerly:\n")
-	return with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return compare(ctx, w, 20, 1) })
+	err := with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return compare(ctx, w, 20, 1) })
+	if err != nil {
+		return err
+	}
+	return throughput(ctx)
 }
 
-// with measures a platform that runs as these processes.
-func with(ctx context.Context, roles []string, measure func(context.Context, *watcher) error) error {
+// with measures a platform that runs as these processes, with settings, as
+// NAME=VALUE, of its own.
+func with(ctx context.Context, roles []string, measure func(context.Context, *watcher) error, settings ...string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	p, err := startPlatform(ctx, roles)
+	p, err := startPlatform(ctx, roles, settings)
 	if err != nil {
 		return err
 	}
@@ -49,10 +54,8 @@ func with(ctx context.Context, roles []string, measure func(context.Context, *wa
 	if err != nil {
 		return err
 	}
-	for range 3 { // warm: images, connections, caches
-		if _, err := w.measure(ctx); err != nil {
-			return err
-		}
+	if err := w.flood(ctx, 3, 1); err != nil { // warm: images, connections, caches
+		return err
 	}
 	if err := measure(ctx, w); err != nil {
 		return err
@@ -67,7 +70,10 @@ func all(ctx context.Context, w *watcher) error {
 			return err
 		}
 	}
-	return w.latency(ctx)
+	if err := w.latency(ctx); err != nil {
+		return err
+	}
+	return w.cancels(ctx, 30)
 }
 
 // compare measures runs of the platform and pods made by hand, both in the same

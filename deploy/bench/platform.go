@@ -25,7 +25,7 @@ type platform struct {
 	processes map[string]*exec.Cmd
 }
 
-func startPlatform(ctx context.Context, roles []string) (*platform, error) {
+func startPlatform(ctx context.Context, roles, settings []string) (*platform, error) {
 	bin := os.Getenv("CODESAGA_BIN")
 	if bin == "" {
 		return nil, errors.New("CODESAGA_BIN is not set; use make bench")
@@ -43,6 +43,7 @@ func startPlatform(ctx context.Context, roles []string) (*platform, error) {
 	env := append(os.Environ(),
 		"CODESAGA_LISTEN="+address, "CODESAGA_TOPIC_PREFIX="+p.prefix, "CODESAGA_MONGO_DATABASE="+name,
 		"CODESAGA_TEMPORAL_NAMESPACE=codesaga-bench", "CODESAGA_POD_NAMESPACE="+p.namespace)
+	env = append(env, settings...)
 	setup := exec.CommandContext(ctx, bin, "setup")
 	setup.Env = env
 	if out, err := setup.CombinedOutput(); err != nil {

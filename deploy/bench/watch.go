@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -84,6 +85,10 @@ func (w *watcher) watchPods(ctx context.Context) {
 			pod, ok := change.Object.(*corev1.Pod)
 			if !ok {
 				break
+			}
+			if change.Type == watch.Deleted {
+				w.note("gone "+pod.Name, time.Now())
+				continue
 			}
 			w.notePod(pod)
 		}

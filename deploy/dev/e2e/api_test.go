@@ -18,6 +18,12 @@ type submission struct {
 	Priority string            `json:"priority,omitempty"`
 	Pool     string            `json:"pool,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
+
+	EntryPoint  string         `json:"entry_point,omitempty"`
+	Interactive bool           `json:"interactive,omitempty"`
+	ScheduledAt *time.Time     `json:"scheduled_at,omitempty"`
+	Expected    map[string]any `json:"expected_output,omitempty"`
+	Network     map[string]any `json:"network,omitempty"`
 }
 
 type file struct {
@@ -33,6 +39,9 @@ type limits struct {
 	Output    int64 `json:"output_bytes,omitempty"`
 	Processes int64 `json:"processes,omitempty"`
 	Disk      int64 `json:"disk_bytes,omitempty"`
+	CPU       int64 `json:"cpu_seconds,omitempty"`
+	OpenFiles int64 `json:"open_files,omitempty"`
+	FileBytes int64 `json:"file_bytes,omitempty"`
 }
 
 func python(script string) submission { return submission{Language: "python", Script: script} }
@@ -61,6 +70,14 @@ type execution struct {
 		ETASeconds float64 `json:"eta_seconds"`
 	} `json:"queue"`
 	Result *result `json:"result"`
+
+	UserID       string     `json:"user_id"`
+	Priority     string     `json:"priority"`
+	EntryPoint   *string    `json:"entry_point"`
+	Attempt      int        `json:"attempt"`
+	ParentID     *string    `json:"parent_id"`
+	Retries      []string   `json:"retries"`
+	ScheduledFor *time.Time `json:"scheduled_for"`
 }
 
 type result struct {
@@ -78,6 +95,24 @@ type result struct {
 	CPU             *float64 `json:"cpu_time_seconds"`
 	PeakMemory      *int64   `json:"peak_memory_bytes"`
 	OOMKilled       bool     `json:"oom_killed"`
+
+	CompileOutput    *string    `json:"compile_output"`
+	CompileBytes     int64      `json:"compile_output_bytes"`
+	Artifacts        []artifact `json:"artifacts"`
+	ArtifactsSkipped int64      `json:"artifacts_skipped"`
+	QueueSeconds     *float64   `json:"queue_seconds"`
+	Judge            *struct {
+		Passed bool   `json:"passed"`
+		Detail string `json:"detail"`
+	} `json:"judge"`
+}
+
+// artifact is a file that a script left.
+type artifact struct {
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	URL    string `json:"url"`
 }
 
 // wall is how long the script ran; -1 if that is not known.

@@ -40,7 +40,7 @@ func (p *platform) crashing() {
 
 // audit looks, when all tests are done, for what must be true then.
 func (p *platform) audit(ctx context.Context) error {
-	a := &auditor{platform: p, caller: &story{base: p.urls[1]}, seen: map[string]bool{}}
+	a := &auditor{platform: p, caller: &story{base: p.urls[1], user: operator}, seen: map[string]bool{}}
 	var errs []error
 	for _, check := range []struct {
 		name string
@@ -94,7 +94,7 @@ func (a *auditor) read(ctx context.Context) (all []execution, err error) {
 			Items []execution `json:"items"`
 			Next  *string     `json:"next_cursor"`
 		}
-		if err := a.get(ctx, "/api/v1/executions?limit=200&cursor="+url.QueryEscape(cursor), &page); err != nil {
+		if err := a.get(ctx, "/api/v1/executions?all=true&limit=200&cursor="+url.QueryEscape(cursor), &page); err != nil {
 			return nil, err
 		}
 		all, cursor = append(all, page.Items...), ""

@@ -18,10 +18,11 @@ type said struct {
 	code     int
 }
 
-// command is the binary as a user starts it, pointed at one web process.
+// command is the binary as a user starts it, pointed at one web process through
+// the proxy in front of it.
 func (s *story) command(stdin string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.ctx, the.bin, args...)
-	cmd.Env = append(slices.Clip(the.env), "CODESAGA_SERVER="+s.base)
+	cmd.Env = append(slices.Clip(the.env), "CODESAGA_SERVER="+front(s.base, s.user))
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.WaitDelay = 10 * time.Second
 	return cmd

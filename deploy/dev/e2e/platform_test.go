@@ -106,6 +106,9 @@ func (p *platform) configure() error {
 		"CODESAGA_POD_NAMESPACE="+podNamespace,
 		"CODESAGA_LANGUAGES_DIR="+languages,
 		fmt.Sprintf("CODESAGA_MAX_CONCURRENT_EXECUTIONS=%d", capacity),
+		"CODESAGA_USER_HEADER="+userHeader,
+		"CODESAGA_OPERATORS="+operator,
+		"CODESAGA_LINK_SECRET="+rand.Text()+rand.Text(),
 	)
 	for _, name := range []string{"web-1", "web-2", "worker", "bridge", "kube"} {
 		role, _, _ := strings.Cut(name, "-")

@@ -38,6 +38,9 @@ func (s *story) connect(ctx context.Context, base, id, last string) (*connection
 		return nil, err
 	}
 	r.Header.Set("Accept", "text/event-stream")
+	if s.user != "" {
+		r.Header.Set(userHeader, s.user)
+	}
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}
@@ -97,6 +100,9 @@ type statusFrame struct {
 	Status      string    `json:"status"`
 	Type        string    `json:"type"`
 	At          time.Time `json:"occurred_at"`
+	Queue       *struct {
+		Position int64 `json:"position"`
+	} `json:"queue"`
 }
 
 // outputFrame is the data of an output.
@@ -120,6 +126,7 @@ type reader struct {
 	last      string // id of the last frame
 	seen      map[string]bool
 	snapshots []statusFrame
+	places    []int64       // in the queue, each another than the one before
 	statuses  []statusFrame // without snapshots
 	printed   map[string]string
 	comments  int
@@ -168,11 +175,16 @@ func (r *reader) takeStatus(f frame) error {
 	if err := json.Unmarshal(f.data, &s); err != nil {
 		return fmt.Errorf("status: %w: %s", err, f.data)
 	}
-	if s.Type == "snapshot" {
+	if s.Queue != nil && (len(r.places) == 0 || r.places[len(r.places)-1] != s.Queue.Position) {
+		r.places = append(r.places, s.Queue.Position)
+	}
+	if s.Type == "snapshot" || s.Type == "queue" {
 		if f.id != "" {
-			return fmt.Errorf("a snapshot has the id %q", f.id)
+			return fmt.Errorf("a %s has the id %q", s.Type, f.id)
 		}
-		r.snapshots = append(r.snapshots, s)
+		if s.Type == "snapshot" {
+			r.snapshots = append(r.snapshots, s)
+		}
 		return nil
 	}
 	if f.id == "" {

@@ -20,6 +20,7 @@ type story struct {
 	*testing.T
 	ctx  context.Context
 	base string // URL of a web process
+	user string // who asks; ann if it is empty
 
 	mu  sync.Mutex
 	ids []string
@@ -60,8 +61,13 @@ func group(t *testing.T) {
 	t.Parallel()
 }
 
+// as is the same test, as it looks to another user.
+func (s *story) as(user string) *story {
+	return &story{T: s.T, ctx: s.ctx, base: s.base, user: user}
+}
+
 // client is for all requests. Their contexts have the deadlines.
-var client = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}
+var client = &http.Client{Transport: signedIn{&http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}}
 
 // answer is what came back.
 type answer struct {
@@ -87,6 +93,9 @@ func (s *story) try(ctx context.Context, method, path string, body any, header .
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if s.user != "" {
+		r.Header.Set(userHeader, s.user)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -231,6 +240,7 @@ func (s *story) list(query ...string) (items []execution, next string) {
 func (s *story) abandon() {
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 	defer stop()
+	s.user = operator // it may be another's
 	for _, id := range s.ids {
 		_, _ = s.try(ctx, http.MethodPost, "/api/v1/executions/"+id+"/cancel", nil)
 	}

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"crypto/rand"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func init() { gin.SetMode(gin.ReleaseMode) } // or gin prints its routes
+
+func (s *Server) build() {
+	if s.Registry == nil {
+		s.Registry = prometheus.NewRegistry()
+	}
+	if len(s.Pools) == 0 {
+		s.Pools = []string{"default"}
+	}
+	if len(s.LinkSecret) == 0 {
+		s.LinkSecret = []byte(rand.Text())
+	}
+	s.metrics = newMetrics(s.Registry, s.Executions != nil)
+	r := gin.New()
+	r.RedirectTrailingSlash = false
+	r.HandleMethodNotAllowed = true
+	r.Use(s.correlate, secure, s.observe, s.recover)
+	r.NoRoute(s.handle(s.page))
+	r.NoMethod(s.handle(func(c *gin.Context) error {
+		return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this route has "+c.Writer.Header().Get("Allow"))
+	}))
+
+	r.GET("/healthz", s.handle(healthz))
+	r.GET("/readyz", s.handle(s.readyz))
+	r.GET("/metrics", s.handle(s.exposition))
+	if s.Executions != nil {
+		s.serveAPI(r)
+	}
+	s.routes = r
+}
+
+func (s *Server) serveAPI(r *gin.Engine) {
+	r.GET("/openapi.yaml", s.handle(openapi))
+	r.GET("/api/v1/languages", s.handle(s.languages))
+	r.GET("/api/v1/limits", s.handle(s.limits))
+	r.GET("/api/v1/about", s.handle(s.about))
+
+	api := r.Group("/api/v1", s.handle(s.here))
+	api.GET("/executions/:id/artifacts/*path", s.handle(s.knownOrSigned), s.handle(s.artifact))
+
+	mine := api.Group("", s.handle(s.known))
+	x := mine.Group("/executions")
+	x.POST("", s.handle(s.submit))
+	x.GET("", s.handle(s.list))
+	x.GET("/:id", s.handle(s.get))
+	x.POST("/:id/cancel", s.handle(s.cancel))
+	x.POST("/:id/retry", s.handle(s.retry))
+	x.POST("/:id/input", s.handle(s.input))
+	x.GET("/:id/events", s.handle(s.events))
+	x.GET("/:id/output", s.handle(s.output))
+	x.GET("/:id/stream", s.handle(s.stream))
+	x.GET("/:id/artifacts", s.handle(s.artifacts))
+	x.POST("/:id/artifacts/links", s.handle(s.link))
+	x.GET("/:id/saga", s.handle(s.saga))
+
+	sagas := mine.Group("/sagas")
+	sagas.GET("", s.handle(s.sagas))
+	sagas.GET("/:id", s.handle(s.saga))
+	sagas.POST("/:id/cancel", s.handle(s.cancel))
+	sagas.POST("/:id/retry-step", s.handle(s.operators), s.handle(s.retryStep))
+
+	admin := mine.Group("/admin", s.handle(s.operators))
+	admin.GET("/queue", s.handle(s.queueStatus))
+	admin.POST("/queue/pause", s.handle(s.pauseAll))
+	admin.POST("/queue/resume", s.handle(s.resumeAll))
+	admin.PUT("/pools/:pool", s.handle(s.setPolicy))
+	admin.PATCH("/pools/:pool", s.handle(s.patchPolicy))
+	admin.POST("/pools/:pool/pause", s.handle(s.pause))
+	admin.POST("/pools/:pool/resume", s.handle(s.resume))
+	admin.PUT("/executions/:id/priority", s.handle(s.setPriority))
+	admin.POST("/executions/:id/drop", s.handle(s.drop))
+}
