@@ -25,23 +25,23 @@ type batchView struct {
 	ID          string                     `json:"id"`
 	Status      string                     `json:"status"`
 	UserID      string                     `json:"user_id"`
-	Total       int                        `json:"total"`
+	Total       int                        `json:"total"` // that were accepted
+	Rejected    int                        `json:"rejected"`
 	ByStatus    map[execution.Status]int64 `json:"by_status"`
 	Passed      int64                      `json:"passed"`
 	Failed      int64                      `json:"failed"`
 	MaxParallel int                        `json:"max_parallel"`
+	Stop        bool                       `json:"stop_on_failure"`
+	CancelledBy string                     `json:"cancelled_by"`
+	Reason      string                     `json:"reason"`
 	CreatedAt   time.Time                  `json:"created_at"`
 	FinishedAt  *time.Time                 `json:"finished_at"`
-}
-
-// ended counts the items that have.
-func (b batchView) ended() (n int64) {
-	for status, count := range b.ByStatus {
-		if status.Terminal() {
-			n += count
-		}
-	}
-	return n
+	Summary     struct {
+		Wall  float64 `json:"wall_seconds"`
+		CPU   float64 `json:"cpu_seconds"`
+		GiB   float64 `json:"gib_seconds"`
+		Queue float64 `json:"queue_seconds"`
+	} `json:"summary"`
 }
 
 // statuses are the counts in one line.
@@ -181,20 +181,32 @@ func doBatchGet(ctx context.Context, c *call, args []string) error {
 	f.add("id", b.ID)
 	f.add("status", b.Status)
 	f.add("user", b.UserID)
-	f.add("items", fmt.Sprintf("%d: %s", b.Total, b.statuses()))
+	f.add("items", with(strconv.Itoa(b.Total), b.statuses()))
+	if b.Rejected > 0 {
+		f.add("refused", strconv.Itoa(b.Rejected))
+	}
 	f.add("passed", fmt.Sprint(b.Passed))
 	f.add("failed", fmt.Sprint(b.Failed))
-	f.add("at once", fmt.Sprint(b.MaxParallel))
+	f.add("at once", strconv.Itoa(b.MaxParallel))
+	if b.Stop {
+		f.add("stops", "on failure")
+	}
+	f.add("cancelled by", with(b.CancelledBy, b.Reason))
 	f.add("created", stamp(&b.CreatedAt))
 	f.add("finished", stamp(b.FinishedAt))
+	f.add("wall time", secondsText(b.Summary.Wall))
+	f.add("CPU time", secondsText(b.Summary.CPU))
+	f.add("queue time", secondsText(b.Summary.Queue))
+	f.add("GiB-seconds", figure(b.Summary.GiB))
 	return c.printTable(f)
 }
 
 // doBatchList lists batches.
 func doBatchList(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
-	l := listing{path: "/batches"}
+	l := listing{path: "/batches", most: 100}
 	l.define(fs, "batches")
+	whose(fs, l.query)
 	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
 		return err
 	}
@@ -214,9 +226,18 @@ func doBatchList(ctx context.Context, c *call, args []string) error {
 
 // doBatchCancel asks for the end of a batch.
 func doBatchCancel(ctx context.Context, c *call, args []string) error {
-	rest, err := c.parseMixed(c.flags(), args, 1, 1)
+	fs := c.flags()
+	reason := fs.String("reason", "", "`TEXT` that is kept with the batch")
+	rest, err := c.parseMixed(fs, args, 1, 1)
 	if err != nil {
 		return err
 	}
-	return c.post(ctx, batchPath(rest[0], "/cancel"), nil)
+	return c.post(ctx, batchPath(rest[0], "/cancel"), reasonOf(*reason))
+}
+
+// reasonOf is the body of a request that may have a reason.
+func reasonOf(reason string) any {
+	return struct {
+		Reason string `json:"reason,omitempty"`
+	}{reason}
 }

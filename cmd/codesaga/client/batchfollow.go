@@ -75,7 +75,7 @@ func doBatchItems(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	var l listing
 	l.define(fs, "items")
-	l.filter(fs, "status", "status", "only items of this `STATUS`")
+	filter(fs, l.query, "status", "status", "only items of this `STATUS`")
 	rest, err := c.parseMixed(fs, args, 1, 1)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func doBatchFollow(ctx context.Context, c *call, args []string) error {
 func (c *call) stayWithBatch(ctx context.Context, id string, asJSON bool) error {
 	s := c.screen(false)
 	wait := c.cancelIfAsked(ctx, s, func(ctx context.Context) error {
-		return c.api.ask(ctx, http.MethodPost, batchPath(id, "/cancel"), nil, nil)
+		return c.api.ask(ctx, http.MethodPost, batchPath(id, "/cancel"), []byte(`{"reason":"interrupted"}`), nil)
 	})
 	f := &batchFollower{status: map[int]execution.Status{}}
 	f.stream = stream{
@@ -122,7 +122,7 @@ func (c *call) stayWithBatch(ctx context.Context, id string, asJSON bool) error 
 		return err
 	}
 	s.close(false)
-	items, err := c.pages(ctx, batchPath(id, "/items"), url.Values{}, -1)
+	items, err := c.pages(ctx, listing{path: batchPath(id, "/items"), query: url.Values{}, most: maxPage, limit: -1})
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,11 @@ var Commands = []Command{
 		{Name: "list", Args: "[flags]", Help: "list batches, newest first", do: doBatchList},
 		{Name: "items", Args: "[flags] ID", Help: "list what is in a batch", do: doBatchItems},
 		{Name: "follow", Args: "[--json] ID", Help: "follow a batch to its end", do: doBatchFollow},
-		{Name: "cancel", Args: "ID", Help: "cancel all of a batch that has not ended", do: doBatchCancel},
+		{Name: "cancel", Args: "[--reason TEXT] ID", Help: "cancel all of a batch that has not ended", do: doBatchCancel},
 	}},
 	{Name: "schedule", Args: "COMMAND", Help: "runs at set times", do: doGroup, Sub: []Command{
 		{Name: "create", Args: "--cron SPEC|--every TIME [flags] NAME FILE|- [--] [ARGS…]", Help: "run a script at set times", do: doScheduleCreate},
-		{Name: "list", Args: "[--json]", Help: "list schedules", do: doScheduleList},
+		{Name: "list", Args: "[flags]", Help: "list schedules", do: doScheduleList},
 		{Name: "get", Args: "[--json] ID", Help: "show one schedule", do: doScheduleGet},
 		{Name: "pause", Args: "ID", Help: "start no runs until resumed", do: doScheduleVerb},
 		{Name: "resume", Args: "ID", Help: "start runs again", do: doScheduleVerb},

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -18,6 +19,7 @@ const (
 // listing is a command that shows a list: what is asked for, and how much.
 type listing struct {
 	path  string
+	most  int // rows that the server gives at once; 0: maxPage
 	query url.Values
 	limit int
 	all   bool
@@ -26,19 +28,31 @@ type listing struct {
 
 // define adds the flags of all lists.
 func (l *listing) define(fs *flag.FlagSet, what string) {
-	l.query = url.Values{}
+	l.query, l.most = url.Values{}, cmp.Or(l.most, maxPage)
 	fs.IntVar(&l.limit, "limit", defaultRows, "at most `N` "+what)
 	fs.BoolVar(&l.all, "all", false, "all "+what)
 	fs.BoolVar(&l.json, "json", false, jsonHelp)
 }
 
 // filter adds a flag whose value goes into the query, as param.
-func (l *listing) filter(fs *flag.FlagSet, name, param, help string) {
+func filter(fs *flag.FlagSet, query url.Values, name, param, help string) {
 	fs.Func(name, help, func(value string) error {
-		if l.query.Del(param); value != "" {
-			l.query.Set(param, value)
+		if query.Del(param); value != "" {
+			query.Set(param, value)
 		}
 		return nil
+	})
+}
+
+// whose adds the flags by which operators see what belongs to others.
+func whose(fs *flag.FlagSet, query url.Values) {
+	filter(fs, query, "user", "user_id", "what belongs to this `USER` (operators)")
+	fs.BoolFunc("all-users", "what belongs to any user (operators)", func(value string) error {
+		all, err := strconv.ParseBool(value)
+		if query.Del("all"); all {
+			query.Set("all", "true")
+		}
+		return err
 	})
 }
 
@@ -57,7 +71,7 @@ func (l *listing) read(ctx context.Context, c *call) (items []json.RawMessage, s
 	if l.all {
 		l.limit = -1
 	}
-	p, err := c.pages(ctx, l.path, l.query, l.limit)
+	p, err := c.pages(ctx, *l)
 	if err != nil {
 		return nil, false, err
 	}
@@ -67,24 +81,25 @@ func (l *listing) read(ctx context.Context, c *call) (items []json.RawMessage, s
 	return p.Items, true, nil
 }
 
-// pages reads until it has limit rows; all of them if limit is negative.
-func (c *call) pages(ctx context.Context, path string, query url.Values, limit int) (page, error) {
+// pages reads until it has as many rows as l may have; all of them if that is
+// negative.
+func (c *call) pages(ctx context.Context, l listing) (page, error) {
 	all := page{Items: []json.RawMessage{}}
 	for {
-		size := maxPage
-		if limit >= 0 {
-			size = min(size, limit-len(all.Items))
+		size := l.most
+		if l.limit >= 0 {
+			size = min(size, l.limit-len(all.Items))
 		}
-		query.Set("limit", strconv.Itoa(size))
+		l.query.Set("limit", strconv.Itoa(size))
 		var p page
-		if err := c.api.get(ctx, path+"?"+query.Encode(), &p); err != nil {
+		if err := c.api.get(ctx, l.path+"?"+l.query.Encode(), &p); err != nil {
 			return all, err
 		}
 		all.Items, all.Cursor = append(all.Items, p.Items...), p.Cursor
-		if p.Cursor == nil || *p.Cursor == "" || len(p.Items) == 0 || limit >= 0 && len(all.Items) >= limit {
+		if p.Cursor == nil || *p.Cursor == "" || len(p.Items) == 0 || l.limit >= 0 && len(all.Items) >= l.limit {
 			return all, nil
 		}
-		query.Set("cursor", *p.Cursor)
+		l.query.Set("cursor", *p.Cursor)
 	}
 }
 
@@ -106,33 +121,30 @@ func doList(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	l := listing{path: "/executions"}
 	l.define(fs, "runs")
-	l.filter(fs, "status", "status", "only runs of this `STATUS`")
-	l.filter(fs, "language", "language", "only runs in this language, by its `ID`")
-	l.filter(fs, "label", "label", "only runs with this label, `NAME=VALUE`")
-	l.filter(fs, "batch", "batch_id", "only runs of the batch `ID`")
-	l.filter(fs, "parent", "parent_id", "only retries of the run `ID`")
-	l.filter(fs, "schedule", "schedule_id", "only runs of the schedule `ID`")
-	l.filter(fs, "pool", "pool", "only runs in this `POOL` (operators)")
-	l.filter(fs, "priority", "priority", "only runs of this `PRIORITY` (operators)")
-	l.filter(fs, "user", "user_id", "only runs of this `USER` (operators)")
-	everybody := fs.Bool("all-users", false, "runs of all users (operators)")
+	filter(fs, l.query, "status", "status", "only runs of this `STATUS`")
+	filter(fs, l.query, "language", "language", "only runs in this language, by its `ID`")
+	filter(fs, l.query, "label", "label", "only runs with this label, `NAME=VALUE`")
+	filter(fs, l.query, "batch", "batch_id", "only runs of the batch `ID`")
+	filter(fs, l.query, "parent", "parent_id", "only retries of the run `ID`")
+	filter(fs, l.query, "schedule", "schedule_id", "only runs of the schedule `ID`")
+	filter(fs, l.query, "pool", "pool", "only runs in this `POOL` (operators)")
+	filter(fs, l.query, "priority", "priority", "only runs of this `PRIORITY` (operators)")
+	whose(fs, l.query)
 	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
 		return err
 	}
-	if *everybody {
-		l.query.Set("all", "true")
-	}
+	everybody := l.query.Has("all")
 	items, show, err := l.read(ctx, c)
 	if err != nil || !show {
 		return err
 	}
 	now, head := time.Now(), []string{"ID", "STATUS", "LANGUAGE", "AGE", "DURATION", "EXIT"}
-	if *everybody {
+	if everybody {
 		head = append(head, "USER", "POOL")
 	}
 	rows, err := each(items, head, func(x view) []string {
 		row := x.row(now)
-		if *everybody {
+		if everybody {
 			row = append(row, x.UserID, x.Pool)
 		}
 		return row

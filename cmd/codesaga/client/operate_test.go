@@ -24,10 +24,11 @@ var told = map[string]string{
 	"/executions/x2/saga": `{"execution_id":"x2","user_id":"ann","state":"running","current_step":"await","started_at":"2000-01-01T00:00:00Z","closed_at":null,"steps":[],"facts":[]}`,
 	"/sagas?limit=50":     `{"items":[{"execution_id":"x1","user_id":"ann","state":"failed","language":"go","pool":"default","priority":"normal","started_at":"1999-12-31T23:00:00Z","closed_at":"1999-12-31T23:00:10Z"}],"next_cursor":null}`,
 	"/sagas?execution_id=x1&limit=5&state=running&user_id=ann": `{"items":[],"next_cursor":null}`,
-	"/usage": `{"group_by":"day","items":[{"key":"1999-12-31","runs":3,"by_status":{"completed":2,"failed":1},"cpu_seconds":1.23456,"gib_seconds":0.5,"queue_seconds":10,"wall_seconds":7200}]}`,
-	"/usage?from=1999-01-01T00%3A00%3A00Z&group_by=user&to=2000-01-01T00%3A00%3A00Z":    `{"group_by":"user","items":[{"key":"a,\"b\"\u001b","runs":1,"by_status":{"error":1},"cpu_seconds":0,"gib_seconds":0,"queue_seconds":0,"wall_seconds":0}]}`,
-	"/executions?all=true&limit=50&pool=gpu&priority=high":                              `{"items":[` + runsJSON + `],"next_cursor":null}`,
-	"/executions?batch_id=b&label=a%3Db&limit=50&parent_id=p&schedule_id=s&user_id=ann": `{"items":[],"next_cursor":null}`,
+	"/usage?from=1999-12-03T00%3A00%3A00Z&to=2000-01-02T00%3A00%3A00Z": `{"group_by":"day","items":[{"key":"1999-12-31","runs":3,"by_status":{"completed":2,"failed":1},"cpu_seconds":1.23456,"gib_seconds":0.5,"queue_seconds":10,"wall_seconds":7200}],
+		"total":{"key":"total","runs":3,"by_status":{"completed":2,"failed":1},"cpu_seconds":1.23456,"gib_seconds":0.5,"queue_seconds":10,"wall_seconds":7200}}`,
+	"/usage?all=true&from=1999-01-01T00%3A00%3A00Z&group_by=user&to=1999-01-31T12%3A00%3A00Z": "user,runs,error\r\n\"a,\"\"b\"\"\x1b\",1,1\r\n",
+	"/executions?all=true&limit=50&pool=gpu&priority=high":                                    `{"items":[` + runsJSON + `],"next_cursor":null}`,
+	"/executions?batch_id=b&label=a%3Db&limit=50&parent_id=p&schedule_id=s&user_id=ann":       `{"items":[],"next_cursor":null}`,
 }
 
 // seen is what they show.
@@ -77,10 +78,11 @@ EXECUTION  STATE  LANGUAGE  POOL  PRIORITY  USER  AGE  TOOK
 	{"usage", `
 DAY         RUNS  COMPLETED  FAILED  CPU SECONDS  GIB SECONDS  QUEUE SECONDS  WALL SECONDS
 1999-12-31  3     2          1       1.235        0.5          10             7200
+total       3     2          1       1.235        0.5          10             7200
 `},
-	{"usage --from 1999-01-01T00:00:00Z --to 2000-01-01T00:00:00Z --group-by user --csv", `
-user,runs,error,cpu_seconds,gib_seconds,queue_seconds,wall_seconds
-"a,""b"" ",1,1,0,0,0,0
+	{"usage --from 1999-01-01 --to 1999-01-31T13:00:00+01:00 --group-by user --all-users --csv", `
+user,runs,error
+"a,""b"" ",1,1
 `},
 	{"list --all-users --pool gpu --priority high", `
 ID       STATUS   LANGUAGE     AGE  DURATION  EXIT  USER  POOL
@@ -161,6 +163,8 @@ func TestOperatorsWhoAreWrong(t *testing.T) {
 		{"batch", "which of its commands"},
 		{"batch fly", "which of its commands"},
 		{"usage --csv --json", "exclude each other"},
+		{"usage --from yesterday", "must be a day"},
+		{"batch list --limit 0", "--limit"},
 		{"sagas --limit 0", "--limit"},
 		{"artifacts --force x1", "--force needs"},
 	}
@@ -183,10 +187,10 @@ func TestNothingOfAServerControlsTheTerminal(t *testing.T) {
 		"POST /executions/x1/retry": `{"id":"` + evil + `","status":"queued"}`,
 		"/executions/x1/artifacts":  `{"items":[{"path":"` + evil + `","bytes":1,"sha256":"` + evil + `"}]}`,
 		"/executions/x1/saga":       `{"state":"` + evil + `","steps":[{"name":"` + evil + `"}]}`,
-		"/usage":                    `{"group_by":"` + evil + `","items":[{"key":"` + evil + `","by_status":{"` + evil + `":1}}]}`,
-		"/admin/queue":              `{"pools":[{"pool":"` + evil + `","policy":{"paused_languages":["` + evil + `"]},"top_users":[{"user_id":"` + evil + `"}]}]}`,
+		"/usage?from=2026-01-01T00%3A00%3A00Z&to=2026-02-01T00%3A00%3A00Z": `{"group_by":"` + evil + `","items":[{"key":"` + evil + `","by_status":{"` + evil + `":1}}]}`,
+		"/admin/queue": `{"pools":[{"pool":"` + evil + `","policy":{"paused_languages":["` + evil + `"]},"top_users":[{"user_id":"` + evil + `"}]}]}`,
 	}
-	for _, args := range []string{"get x1", "get --json x1", "list", "list --json", "retry x1", "retry --json x1", "artifacts x1", "artifacts --json x1", "artifacts --download D x1", "saga x1", "usage", "usage --csv", "queue", "events x1"} {
+	for _, args := range []string{"get x1", "get --json x1", "list", "list --json", "retry x1", "retry --json x1", "artifacts x1", "artifacts --json x1", "artifacts --download D x1", "saga x1", "usage --from 2026-01-01 --to 2026-02-01", "usage --from 2026-01-01 --to 2026-02-01 --csv", "queue", "events x1"} {
 		code, stdout, stderr := do(t, &platform{answers: answers, problem: `{"title":"` + evil + `"}`}, strings.Fields(strings.ReplaceAll(args, "D", t.TempDir()))...)
 		if all := strings.ReplaceAll(stdout+stderr, "\n", ""); strings.ContainsFunc(all, moves) || code == exitUsage {
 			t.Errorf("%s: %d %q", args, code, all)

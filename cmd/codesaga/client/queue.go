@@ -133,11 +133,7 @@ func doQueueDrop(ctx context.Context, c *call, args []string) error {
 	if err != nil {
 		return err
 	}
-	body := map[string]string{}
-	if *reason != "" {
-		body["reason"] = *reason
-	}
-	return c.post(ctx, "/admin"+executionPath(rest[0], "/drop"), body)
+	return c.post(ctx, "/admin"+executionPath(rest[0], "/drop"), reasonOf(*reason))
 }
 
 // doQueueSet changes some of the policy of a pool.

@@ -69,9 +69,9 @@ func doSagas(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	l := listing{path: "/sagas"}
 	l.define(fs, "sagas")
-	l.filter(fs, "state", "state", "only sagas in this `STATE`: "+strings.Join(sagaStates, ", "))
-	l.filter(fs, "user", "user_id", "only sagas of this `USER` (operators)")
-	l.filter(fs, "execution", "execution_id", "only the saga of the run `ID`")
+	filter(fs, l.query, "state", "state", "only sagas in this `STATE`: "+strings.Join(sagaStates, ", "))
+	filter(fs, l.query, "user", "user_id", "only sagas of this `USER` (operators)")
+	filter(fs, l.query, "execution", "execution_id", "only the saga of the run `ID`")
 	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
 		return err
 	}

@@ -48,7 +48,6 @@ type scheduleView struct {
 type scheduledRun struct {
 	ExecutionID  string     `json:"execution_id"`
 	ScheduledFor *time.Time `json:"scheduled_for"`
-	StartedAt    *time.Time `json:"started_at"`
 }
 
 // times says when it runs.
@@ -114,17 +113,20 @@ func doScheduleCreate(ctx context.Context, c *call, args []string) error {
 
 // doScheduleList lists schedules.
 func doScheduleList(ctx context.Context, c *call, args []string) error {
-	fs := c.flags()
-	l := listing{path: "/schedules"}
-	l.define(fs, "schedules")
+	fs, query := c.flags(), url.Values{}
+	asJSON := fs.Bool("json", false, jsonHelp)
+	whose(fs, query)
 	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
 		return err
 	}
-	items, show, err := l.read(ctx, c)
-	if err != nil || !show {
+	var p page
+	if err := c.api.get(ctx, "/schedules?"+query.Encode(), &p); err != nil {
 		return err
 	}
-	rows, err := each(items, []string{"ID", "NAME", "TIMES", "OVERLAP", "NEXT"}, func(s scheduleView) []string {
+	if *asJSON {
+		return c.printAny(p)
+	}
+	rows, err := each(p.Items, []string{"ID", "NAME", "TIMES", "OVERLAP", "NEXT"}, func(s scheduleView) []string {
 		return []string{s.ID, s.Name, s.times(), s.Overlap, s.next()}
 	})
 	if err != nil {
@@ -156,7 +158,7 @@ func doScheduleGet(ctx context.Context, c *call, args []string) error {
 		f.add("next run", stamp(&at))
 	}
 	for _, r := range s.RecentRuns {
-		f.add("run", strings.TrimSpace(stamp(r.StartedAt)+" "+r.ExecutionID))
+		f.add("run", strings.TrimSpace(stamp(r.ScheduledFor)+" "+r.ExecutionID))
 	}
 	return c.printTable(f)
 }

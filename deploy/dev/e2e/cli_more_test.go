@@ -218,7 +218,7 @@ func TestBatchByCommand(t *testing.T) {
 	if submitted.code != 1 || id == "" || !strings.Contains(submitted.err, "item 2 was refused") {
 		t.Fatalf("%+v", submitted)
 	}
-	if got := s.cli("", "batch", "follow", id); got.code != 0 || !strings.Contains(got.err, "all 2 passed") {
+	if got := s.cli("", "batch", "follow", id); got.code != 1 || !strings.Contains(got.err, "2 of 3 passed") {
 		t.Errorf("follow: %+v", got)
 	}
 	for _, args := range [][]string{{"batch", "get", id}, {"batch", "list", "--all"}} {
@@ -262,7 +262,7 @@ func TestSchedulesByCommand(t *testing.T) {
 			t.Errorf("get: %+v", got)
 		}
 	}
-	if got := s.cli("", "schedule", "list", "--all"); got.code != 0 || !strings.Contains(got.out, id) {
+	if got := s.cli("", "schedule", "list"); got.code != 0 || !strings.Contains(got.out, id) {
 		t.Errorf("list: %+v", got)
 	}
 	if got := s.cli("", "schedule", "delete", id); got.code != 0 {
