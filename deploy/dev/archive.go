@@ -117,7 +117,7 @@ func (i packed) config() (text []byte, name string, err error) {
 	text, err = json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux", "history": []any{},
 		"config": map[string]any{
-			"Cmd": i.Command, "User": "65534:65534", "WorkingDir": "/",
+			"Cmd": i.Command, "User": imageUser, "WorkingDir": "/",
 			"Env": []string{"PATH=" + imagePath},
 		},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": diffs},
@@ -125,4 +125,7 @@ func (i packed) config() (text []byte, name string, err error) {
 	return text, fmt.Sprintf("%x.json", sha256.Sum256(text)), err
 }
 
-const imagePath = "/usr/local/bin:/usr/bin:/bin"
+const (
+	imagePath = "/usr/local/bin:/usr/bin:/bin"
+	imageUser = "65534:65534"
+)

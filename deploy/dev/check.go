@@ -27,6 +27,7 @@ type language struct {
 	Example  string            `json:"example"`
 	Versions []struct {
 		Version string            `json:"version"`
+		Image   string            `json:"image"`
 		Local   string            `json:"local_image"`
 		Compile []string          `json:"compile"`
 		Run     []string          `json:"run"`
@@ -69,7 +70,7 @@ func checkCommand(ctx context.Context, dirs Dirs, names []string) error {
 			return err
 		}
 	}
-	languages, err := readLanguages(filepath.Join(dirs.Root, "deploy", "languages"))
+	languages, err := readLanguages(dirs.languages())
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func checkCommand(ctx context.Context, dirs Dirs, names []string) error {
 
 // check runs the cases of l and returns how many failed.
 func (l language) check(ctx context.Context, dirs Dirs, images []*Image) (failed int, err error) {
-	dir := filepath.Join(dirs.Root, "deploy", "languages", l.ID)
+	dir := filepath.Join(dirs.languages(), l.ID)
 	var all struct{ Cases []check }
 	if err := readJSON(filepath.Join(dir, "testdata", "cases.json"), &all); err != nil {
 		return 0, err
@@ -159,7 +160,7 @@ func (l language) try(ctx context.Context, dirs Dirs, i *Image, version int, c c
 	if err := c.lay(dir, work, entry); err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, "chown", "-R", "65534:65534", work, filepath.Join(folder, "tmp")).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "chown", "-R", imageUser, work, filepath.Join(folder, "tmp")).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	e := entered{dirs: dirs, image: i, folder: folder, env: map[string]string{

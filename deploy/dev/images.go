@@ -51,7 +51,7 @@ func allImages(dirs Dirs) ([]*Image, error) {
 			Inputs: []string{filepath.Join(dev, "images/static")}, Build: buildStatic,
 		},
 	}
-	languages, err := languageImages(filepath.Join(dirs.Root, "deploy", "languages"), dev)
+	languages, err := languageImages(dirs.languages(), dev)
 	return append(all, languages...), err
 }
 
@@ -131,6 +131,9 @@ func buildImages(ctx context.Context, dirs Dirs, wanted []*Image, p *Progress) e
 	group.SetLimit(imagesAtOnce)
 	for _, i := range todo {
 		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if i.From != nil {
 				if err := i.From.make(ctx, dirs); err != nil {
 					return err

@@ -24,6 +24,10 @@ const usage = `usage: codesaga-dev COMMAND
   env             print the settings as "export KEY=VALUE"
   images [NAME…]  build and import the images that are missing or have changed: all, or those of a
                   language (ruby) or of one version (ruby:3.3)
+  check [NAME…]   run the conformance scripts of languages in the images that are built, without a cluster
+  pin [-into DIR] ask registries for the digests of the images that nodes pull, and write them into language.json
+  push [-into DIR] REGISTRY/PREFIX
+                  push the images that no registry has, and write where they are into language.json
   kill PART       SIGKILL; the part stays down
   stop PART       SIGTERM; the part stays down
   start PART      start it again and wait until it is ready
@@ -91,6 +95,10 @@ func run(ctx context.Context, args []string) error {
 		return imagesCommand(ctx, dirs, args)
 	case "check":
 		return checkCommand(ctx, dirs, args)
+	case "pin":
+		return pinCommand(ctx, dirs, args)
+	case "push":
+		return pushCommand(ctx, dirs, args)
 	}
 	if len(args) != 0 {
 		return fmt.Errorf("%s does not know %q; codesaga-dev help", command, args[0])

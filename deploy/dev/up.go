@@ -130,7 +130,7 @@ func raise(ctx context.Context, cancel func(), dirs Dirs, p *Progress) (*Supervi
 
 // prepare brings everything into the cache.
 func prepare(ctx context.Context, dirs Dirs, given map[string]string, p *Progress) (folders, string, error) {
-	if err := install(ctx, dirs, given, p); err != nil {
+	if err := install(ctx, dirs, needs, given, p); err != nil {
 		return nil, "", err
 	}
 	recipes, err := missing(dirs, given)

@@ -47,12 +47,12 @@ const fine = `"file_name":"m","file_extension":".a","run":["a","{file}"],"defaul
 
 func TestWhatIsWrongNamesItsFile(t *testing.T) {
 	tests := map[string]string{
-		`{`:                     "unexpected EOF",
-		`{"id":"b"}`:            "not the name of its folder",
-		`{"id":"a","colour":1}`: "unknown field",
-		`{"id":"a"}`:            "are needed",
-		`{"id":"a",` + fine + `}`:                              "none of its versions",
-		`{"id":"a",` + fine + `,"versions":[{"version":"1"}]}`: "no image",
+		`{`:                       "unexpected EOF",
+		`{"id":"b"}`:              "not the name of its folder",
+		`{"id":"a","colour":1}`:   "unknown field",
+		`{"id":"a"}`:              "are needed",
+		`{"id":"a",` + fine + `}`: "none of its versions",
+		`{"id":"a",` + fine + `,"versions":[{"version":"1"}]}`:                                                                                          "no image",
 		`{"id":"a",` + fine + `,"versions":[{"version":"1","image":"a","disabled":true}]}`:                                                              "none of its versions",
 		`{"id":"a",` + fine + `,"versions":[{"version":"1","image":"a@sha256:12"}]}`:                                                                    "64 hexadecimal digits",
 		`{"id":"a",` + fine + `,"versions":[{"version":"1","image":"a"},{"version":"1","image":"a"}]}`:                                                  "newest comes first",

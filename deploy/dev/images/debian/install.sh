@@ -31,6 +31,6 @@ if [ $# -gt 0 ]; then
 	apt-get -y -q install "$@"
 fi
 if [ -n "$PREPARE" ]; then
-	chroot "$merged" /bin/sh -exc "$PREPARE"
+	env -i PATH="$PATH" LC_ALL="$LC_ALL" chroot "$merged" /bin/sh -exc "$PREPARE"
 fi
 rm -rf "$merged"/var/cache/apt/* "$merged"/var/cache/debconf/* "$merged"/var/log/* "$merged"/tmp/* "$merged"/var/lib/dpkg/*-old "$merged"/usr/share/man/*
