@@ -61,7 +61,7 @@ func doArtifacts(ctx context.Context, c *call, args []string) error {
 	fs.StringVar(&f.dir, "download", "", "write the files into the folder `DIR`")
 	fs.BoolVar(&f.force, "force", false, "with --download: overwrite files")
 	fs.BoolVar(&f.link, "link", false, "print a URL under which anybody gets the file PATH for a while")
-	fs.Func("expires", "with --link: for how long, such as 10m (default an hour, the most)", amount(&f.expires, parseSeconds, "whole seconds, such as 10m or 600"))
+	fs.Func("expires", "with --link: `TIME` that it is good for, such as 10m (default an hour, the most)", amount(&f.expires, parseSeconds, "whole seconds, such as 10m or 600"))
 	fs.BoolVar(&f.json, "json", false, jsonHelp)
 	rest, err := c.parseMixed(fs, args, 1, 1+maxFiles)
 	if err != nil {

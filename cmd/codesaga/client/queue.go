@@ -53,8 +53,8 @@ func doQueue(ctx context.Context, c *call, args []string) error {
 		pools = append(pools, poolRow(p))
 		if p.Waiting > 0 {
 			level := []string{p.Pool}
-			for _, name := range strings.Fields(strings.ToLower(strings.Join(levels[0][1:], " "))) {
-				level = append(level, fmt.Sprint(p.ByPriority[name]))
+			for _, name := range levels[0][1:] {
+				level = append(level, fmt.Sprint(p.ByPriority[strings.ToLower(name)]))
 			}
 			levels = append(levels, level)
 		}
