@@ -75,6 +75,9 @@ func (s *Server) accept(c *gin.Context, x execution.Execution, digest [32]byte, 
 		}
 	}
 	x = r.x
+	if !r.replayed() {
+		s.settle(ctx, x)
+	}
 	if x.ParentID != "" {
 		s.tellRetried(ctx, x)
 	}

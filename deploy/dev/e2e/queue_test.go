@@ -102,7 +102,9 @@ func TestOperatorsRunTheQueue(t *testing.T) {
 	var followers []*follower
 	for i := range 4 {
 		x := s.submit(python(fmt.Sprintf("print(%d)", i)))
-		ids = append(ids, x.ID)
+		if ids = append(ids, x.ID); x.Queue == nil || x.Queue.Position != int64(i+1) {
+			t.Errorf("the answer to the submission: %s", jsonOf(x))
+		}
 		var place []int64
 		for n := range i + 1 {
 			place = append(place, int64(n+1))
