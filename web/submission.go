@@ -199,13 +199,9 @@ func add(to execution.FieldErrors, err error) execution.FieldErrors {
 	return to
 }
 
-// over is b, which was read from raw, with all that it does not say taken from
-// shared. Of limits, env and labels the members are taken one by one.
-func (b Submission) over(shared Submission, raw json.RawMessage) (Submission, error) {
-	var said map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &said); err != nil {
-		return b, err
-	}
+// over is b, of which so much was said, with all else taken from shared. Of
+// limits, env and labels the members are taken one by one.
+func (b Submission) over(shared Submission, said map[string]json.RawMessage) Submission {
 	has := map[string]bool{}
 	for name := range said {
 		has[strings.ToLower(name)] = true // encoding/json does not mind the case
@@ -224,7 +220,7 @@ func (b Submission) over(shared Submission, raw json.RawMessage) (Submission, er
 		}
 	}
 	b.Env, b.Labels = both(shared.Env, b.Env), both(shared.Labels, b.Labels)
-	return b, nil
+	return b
 }
 
 // both has what is in a and b; of the same name, what is in b.
