@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -254,7 +255,7 @@ type actor struct{}
 // Of two processes, whose steps go in any order, no grant is lost: though nobody
 // asks again without having been told to, everybody gets a turn.
 func TestNoGrantIsLostBetweenProcesses(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(1000) {
 		synctest.Test(t, func(t *testing.T) { interleave(t, seed) })
 	}
 }
@@ -286,11 +287,11 @@ func interleave(t *testing.T, seed uint64) {
 	var all sync.WaitGroup
 	ended := 0
 	for n := range runs {
-		leaves := random.IntN(6) == 0
+		leaves, due := random.IntN(3) == 0, noon.Add(-time.Duration(random.IntN(20))*time.Second)
 		all.Go(func() {
 			ctx := context.WithValue(t.Context(), actor{}, n)
 			c := needs(n)
-			c.Priority, c.Language = urgencies[n%2], "python"
+			c.UserID, c.Priority, c.Language, c.Due = fmt.Sprint("u", n%2), execution.Normal, "python", due
 			l := ls[n%2]
 			for {
 				a, err := l.Admit(ctx, c)
@@ -319,6 +320,10 @@ func interleave(t *testing.T, seed uint64) {
 			mu.Unlock()
 		})
 	}
+	speed := make([]int, runs) // the fastest goes first, and now and then somebody else, so that one does much while another does nothing
+	for n := range speed {
+		speed[n] = random.IntN(100)
+	}
 	for idle := 0; ; {
 		synctest.Wait()
 		mu.Lock()
@@ -335,8 +340,12 @@ func interleave(t *testing.T, seed uint64) {
 			continue
 		}
 		idle = 0
-		slices.SortStableFunc(pending, func(a, b step) int { return a.n - b.n })
-		i := random.IntN(len(pending))
+		slices.SortFunc(pending, func(a, b step) int { return cmp.Or(speed[b.n]-speed[a.n], a.n-b.n) })
+		i := 0
+		if random.IntN(8) == 0 {
+			i = random.IntN(len(pending))
+			speed[pending[i].n] = random.IntN(100)
+		}
 		close(pending[i].let)
 		pending = slices.Delete(pending, i, i+1)
 		mu.Unlock()

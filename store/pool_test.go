@@ -101,6 +101,21 @@ func TestPoolDoesNotStarveTheLarge(t *testing.T) {
 	}
 }
 
+// Who comes next is known before the one after that: of many that are let in at
+// once, too.
+func TestMuchRoomKeepsTheOrder(t *testing.T) {
+	l := newShelf().ledger(execution.PoolPolicy{Executions: 1}, &clock{noon})
+	for _, c := range []execution.Capacity{
+		of("ann", "a", execution.Normal), of("ann", "b", execution.Normal), of("ann", "c", execution.Normal), of("ann", "low", execution.Low), of("ann", "d", execution.Normal),
+	} {
+		admit(t, l, c)
+	}
+	granted, err := l.SetPolicy(t.Context(), "default", func(p *execution.PoolPolicy) error { p.Executions = 4; return nil })
+	if err != nil || !slices.Equal(granted, []execution.ID{"b", "c", "d"}) {
+		t.Errorf("%v, %v", granted, err)
+	}
+}
+
 // Passed over is who runs as much as one user may, and whose language is paused.
 func TestWhoMayNotRunDoesNotBlock(t *testing.T) {
 	l := newShelf().ledger(execution.PoolPolicy{Executions: 3, UserRunning: 2, PausedLanguages: []string{"ruby"}}, &clock{noon})
@@ -216,18 +231,18 @@ func TestNobodyStarves(t *testing.T) {
 		slots   int // of ten seconds each, until it is let in
 		atFirst int // others that wait before it
 	}{
-		{"among ever new users", 0, of("ann", "x", execution.Normal),
+		{"among ever new users", 0, of("ann", "", execution.Normal),
 			func(n int) execution.Capacity {
 				return of(fmt.Sprint("guest", n), execution.ID(fmt.Sprint("g", n)), execution.Normal)
 			}, 8, 5},
-		{"background of another user among high ones", 300, of("ann", "x", execution.Background),
-			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.High) }, 4*30 + 2, 5},
-		{"background of the same user among high ones", 300, of("bob", "x", execution.Background),
-			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.High) }, 4*30 + 2, 5},
-		{"background among critical ones", 300, of("ann", "x", execution.Background),
-			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.Critical) }, 4*30 + 2, 5},
-		{"a queue that was long before", 300, of("ann", "x", execution.Background),
-			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.High) }, 4*30 + 2, 200},
+		{"background of another user among high ones", 300, of("ann", "", execution.Background),
+			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.High) }, 4*30 + 4, 5},
+		{"background of the same user among high ones", 300, of("bob", "", execution.Background),
+			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.High) }, 4*30 + 4, 5},
+		{"background among critical ones", 300, of("ann", "", execution.Background),
+			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.Critical) }, 4*30 + 4, 5},
+		{"a queue that was long before", 300, of("ann", "", execution.Background),
+			func(n int) execution.Capacity { return of("bob", execution.ID(fmt.Sprint("g", n)), execution.High) }, 4*30 + 4, 200},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -243,7 +258,10 @@ func TestNobodyStarves(t *testing.T) {
 			for range tt.atFirst {
 				another()
 			}
-			admit(t, l, tt.waits)
+			for _, id := range []execution.ID{"x0", "x"} {
+				tt.waits.ID = id
+				admit(t, l, tt.waits)
+			}
 			for slot := 0; holder != "x"; slot++ {
 				if slot > tt.slots {
 					t.Fatalf("it waits after %d slots", slot)
