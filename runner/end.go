@@ -33,7 +33,7 @@ type End struct {
 	TimedOut  bool   `json:"timed_out,omitempty"`  // the runner's deadline
 	Stopped   bool   `json:"stopped,omitempty"`    // by SIGTERM, whoever sent it
 	Limit     string `json:"limit,omitempty"`      // memory, cpu_time, processes, open_files, file_size, disk or output
-	OOMKilled bool   `json:"oom_killed,omitempty"` // any process of this phase
+	OOMKilled bool   `json:"oom_killed,omitempty"` // any process of this phase; and that is the limit
 	Error     string `json:"error,omitempty"`      // the platform's own failure; what the script did is no error
 
 	// Of the process that Phase names; zero if it never started.

@@ -38,7 +38,7 @@ func (f facts) tell(end *End) {
 		}
 	}
 	switch spent := f.limits.CPUSeconds > 0 && f.cpu >= seconds(f.limits.CPUSeconds); {
-	case f.oomKills > 0, f.limit == "memory":
+	case f.limit == "memory", f.limit == "" && f.oomKills > 0: // of a fork bomb some may be killed, too
 		end.OOMKilled, end.Limit, end.ExitCode = true, "memory", 137
 	case f.timedOut || f.stopped || f.limit != "":
 	case f.tooMuch:

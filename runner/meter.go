@@ -46,11 +46,17 @@ func (m *meter) stop(t *tree, f *facts) {
 	}
 }
 
-// tooLarge reports whether more than limit is in use. It asks what could be
-// dropped, which takes longer, only when that matters.
-func (m *meter) tooLarge(limit int64) bool {
-	used, ok := m.cgroup.memory()
-	return ok && used > limit && m.working(used) > limit
+// glance names the limit that was gone beyond, of those which a step can go far
+// beyond in no time; or none. It reads a small file for each, and another one
+// only if that matters.
+func (m *meter) glance(l Limits) string {
+	if n, ok := m.cgroup.pids(); l.Processes > 0 && ok && n > l.Processes && n-int64(len(numbers("/proc/self/task"))) > l.Processes {
+		return "processes"
+	}
+	if used, ok := m.cgroup.memory(); l.MemoryBytes > 0 && ok && used > l.MemoryBytes && m.working(used) > l.MemoryBytes {
+		return "memory"
+	}
+	return ""
 }
 
 // working is how much of what is used could not be dropped.
@@ -60,26 +66,16 @@ func (m *meter) working(used int64) int64 {
 	return used
 }
 
-// beyond names the limit that was gone beyond, or none.
+// beyond is the same of what takes its time.
 func (m *meter) beyond(l Limits) string {
-	if l.CPUSeconds > 0 {
-		if cpu, ok := m.cgroup.cpu(); ok && cpu-m.cpu >= seconds(l.CPUSeconds) {
-			return "cpu_time"
-		}
+	if used, ok := m.cgroup.memory(); ok {
+		m.working(used)
 	}
-	if l.Processes > 0 {
-		n, ok := m.cgroup.pids()
-		if ok {
-			n -= int64(len(numbers("/proc/self/task")))
-		} else {
-			n = int64(len(descendants(os.Getpid())))
-		}
-		if n > l.Processes {
-			return "processes"
-		}
+	if cpu, ok := m.cgroup.cpu(); l.CPUSeconds > 0 && ok && cpu-m.cpu >= seconds(l.CPUSeconds) {
+		return "cpu_time"
 	}
-	if used, ok := m.cgroup.memory(); ok && m.working(used) > l.MemoryBytes && l.MemoryBytes > 0 {
-		return "memory"
+	if _, ok := m.cgroup.pids(); l.Processes > 0 && !ok && int64(len(descendants(os.Getpid()))) > l.Processes {
+		return "processes"
 	}
 	return ""
 }

@@ -12,22 +12,28 @@ import (
 )
 
 // Shield makes PID 1 hard to hurt for the script beside it, which has the same
-// uid: no signal ends us, and our memory and descriptors are closed to it.
-// Call it first in main. What is received is told to stop: SIGTERM means that
-// whoever sends it, for a script that sends it ends only itself, and the kube
-// worker knows whether it had asked.
+// uid: no signal ends us or keeps us busy, and our memory and descriptors are
+// closed to it. Call it first in main. What is received is told to stop: SIGTERM
+// means that, whoever sends it, for a script that sends it ends only itself, and
+// the kube worker knows whether it had asked.
 //
 // A script can still starve us by prlimit. Then there is no final frame, and
 // the verdict is never "completed".
 func Shield() (stop <-chan os.Signal, err error) {
-	// Listened to, not ignored: what is ignored is so in the script, too.
-	signal.Notify(make(chan os.Signal, 1), deaf()...)
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, unix.SIGTERM)
-	for _, sig := range untaken {
+	// Ignored, not listened to: the kernel drops what is ignored, but each signal
+	// that is caught takes a thread of ours a moment, and a storm of them all
+	// threads, for ever. Go has to know of SIGPIPE, and of what else it takes.
+	for _, sig := range deaf() {
+		signal.Ignore(sig)
 		if err := dispose(sig, ignore); err != nil {
 			return nil, fmt.Errorf("ignore signal %d: %w", sig, err)
 		}
+	}
+	// Who ignores this one has no children to wait for. By default it is dropped as well.
+	if err := dispose(unix.SIGCHLD, byDefault); err != nil {
+		return nil, fmt.Errorf("ignore SIGCHLD: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil { // exec undoes it
 		return nil, fmt.Errorf("set dumpable: %w", err)
@@ -35,11 +41,17 @@ func Shield() (stop <-chan os.Signal, err error) {
 	return term, nil
 }
 
-// deaf are the signals that nobody needs. SIGURG is the Go scheduler's own.
-func deaf() (signals []os.Signal) {
-	for s := unix.Signal(1); s < 32; s++ {
+// deaf are the signals that nobody needs. SIGURG is by what Go's scheduler stops
+// a loop that calls nothing: we have none. SIGSEGV and its like still end us
+// when it is we who made the mistake. 32 to 34 are those that Go leaves to the C
+// library and never handles: at its default such a signal does end PID 1,
+// although the kernel promises otherwise, if it comes while the main thread
+// blocks signals, as Go's does at each fork (complete_signal in kernel/signal.c
+// looks at the other threads, and no longer at SIGNAL_UNKILLABLE).
+func deaf() (signals []unix.Signal) {
+	for s := unix.Signal(1); s <= 64; s++ {
 		switch s {
-		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGTERM, unix.SIGURG:
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGTERM:
 		default:
 			signals = append(signals, s)
 		}
@@ -47,13 +59,15 @@ func deaf() (signals []os.Signal) {
 	return signals
 }
 
-// untaken are the signals that Go leaves to the C library and does not handle
-// even when asked to. At its default such a signal does end PID 1, although the
-// kernel promises otherwise, if it comes while the main thread blocks signals,
-// as Go's does at each fork (complete_signal in kernel/signal.c looks at the
-// other threads, and no longer at SIGNAL_UNKILLABLE). So we ignore these, and
-// the stage before a script puts them back.
-var untaken = []unix.Signal{32, 33, 34}
+// hear undoes what the script would inherit of that.
+func hear() error {
+	for _, sig := range deaf() {
+		if err := dispose(sig, byDefault); err != nil {
+			return fmt.Errorf("signal %d: %w", sig, err)
+		}
+	}
+	return nil
+}
 
 const (
 	byDefault = 0 // SIG_DFL

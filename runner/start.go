@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"syscall"
 	"time"
@@ -136,15 +135,13 @@ func become(orders io.Reader) error {
 		return err
 	}
 	// What is caught is at its default after exec; what is ignored would stay so.
-	signal.Notify(make(chan os.Signal, 1))
-	for _, sig := range untaken {
-		if err := dispose(sig, byDefault); err != nil {
-			return err
-		}
+	if err := hear(); err != nil {
+		return err
 	}
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, new(unix.Sigset_t), nil); err != nil {
 		return err
 	}
+	stepBack()
 	if o.Last > 0 {
 		if err := install(socket, o.Last); err != nil {
 			return err
@@ -158,4 +155,14 @@ func become(orders io.Reader) error {
 	}
 	err = syscall.Exec(program, o.Argv, o.Env) //nolint:gosec // strangers' programs are what it is for
 	return &os.PathError{Op: "exec", Path: program, Err: err}
+}
+
+// stepBack lets the runner, which is beside the script in its cgroup, go first:
+// to a CPU, or a bomb of processes would keep it from stopping them; and not to
+// its end when memory runs out, though it is larger than each of many small
+// processes. What the script has of the machine is the cgroup's share, and stays
+// the same. Where that does not work there is nothing lost.
+func stepBack() {
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 }

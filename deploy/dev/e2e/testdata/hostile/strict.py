@@ -2,5 +2,13 @@
 import ctypes
 
 print("before", flush=True)
-ctypes.CDLL(None).prctl(22, 1, 0, 0, 0)  # PR_SET_SECCOMP, SECCOMP_MODE_STRICT
-ctypes.CDLL(None).getpid()
+libc = ctypes.CDLL(None)
+kill = (ctypes.c_uint16 * 4)(6, 0, 0, 0x8000)  # one instruction: return SECCOMP_RET_KILL_PROCESS
+
+
+class Program(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+libc.prctl(22, 2, ctypes.byref(Program(1, ctypes.addressof(kill))), 0, 0)
+libc.getpid()

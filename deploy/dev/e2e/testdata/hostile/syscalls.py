@@ -12,7 +12,7 @@ for name, args in {
     "init_module": (175, p, 256, s("")), "finit_module": (313, 0, s(""), 0), "delete_module": (176, s("x"), 0),
     "kexec_load": (246, 0, 0, 0, 0), "kexec_file_load": (320, 0, 0, 0, None, 0),
     "open_by_handle_at": (304, -100, p, 0), "quotactl": (179, 0, None, 0, p), "acct": (163, s("/work/x")), "swapon": (167, s("/work/x"), 0),
-    "syslog, read": (103, 3, p, 256), "syslog, clear": (103, 5, None, 0), "iopl": (172, 3), "ioperm": (173, 0x70, 2, 1), "modify_ldt": (154, 17, p, 16),
+    "syslog, read": (103, 3, p, 256), "syslog, clear": (103, 5, None, 0), "iopl": (172, 3), "ioperm": (173, 0x70, 2, 1),
     "vhangup": (153,), "lookup_dcookie": (212, 1, p, 256), "nfsservctl": (180, 0, None, None), "uselib": (134, s("/work/x")),
     "move_pages of PID 1": (279, 1, 1, p, p, p, 0), "migrate_pages": (256, 1, 8, p, p), "set_mempolicy": (238, 1, p, 8), "fanotify": (300, 0, 0),
 }.items():
