@@ -160,6 +160,8 @@ func (w *world) Release(context.Context, execution.ID, string) ([]execution.ID, 
 
 func (w *world) Entries(context.Context, time.Time) ([]execution.Held, error) { return nil, nil }
 
+func (w *world) Mend(context.Context) ([]execution.ID, error) { return nil, nil }
+
 func (w *world) Policy(context.Context, string) (execution.PoolPolicy, error) {
 	return execution.PoolPolicy{}, nil
 }
