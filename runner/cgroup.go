@@ -3,17 +3,27 @@
 package runner
 
 import (
-	"os"
+	"bytes"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // cgroup is a container's own, where it is mounted inside of it. Version 2 is
 // looked for first (kernel: admin-guide/cgroup-v2.rst), then version 1
 // (admin-guide/cgroup-v1/). On a hybrid system only the latter has the files.
-type cgroup string
+type cgroup struct {
+	root  string         // "": unknown
+	files map[string]int // that are open: they are read often
+}
+
+func (c cgroup) close() {
+	for _, fd := range c.files {
+		_ = unix.Close(fd)
+	}
+}
 
 func (c cgroup) cpu() (time.Duration, bool) {
 	if us, ok := c.number("cpu.stat", "usage_usec"); ok {
@@ -71,22 +81,36 @@ func (c cgroup) either(v2, v1, key string) (int64, bool) {
 
 // number reads file, which is a number, or the line "key number" in it.
 func (c cgroup) number(file, key string) (int64, bool) {
-	if c == "" {
-		return 0, false
-	}
-	text, err := os.ReadFile(filepath.Join(string(c), file)) //nolint:gosec // names of ours
-	if err != nil {
-		return 0, false
-	}
-	for line := range strings.Lines(string(text)) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+	var buf [8 << 10]byte
+	for line := range bytes.Lines(c.read(file, buf[:])) {
+		name, value, ok := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
 		if key == "" {
-			name, value = "", name
+			name, value = nil, name
 		}
-		if name == key && (ok || key == "") {
-			n, err := strconv.ParseInt(value, 10, 64)
+		if string(name) == key && (ok || key == "") {
+			n, err := strconv.ParseInt(string(value), 10, 64)
 			return n, err == nil
 		}
 	}
 	return 0, false
+}
+
+// read reads a file from its beginning; nothing if it is not there.
+func (c cgroup) read(file string, buf []byte) []byte {
+	if c.root == "" {
+		return nil
+	}
+	fd, ok := c.files[file]
+	if !ok {
+		var err error
+		if fd, err = unix.Open(filepath.Join(c.root, file), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return nil
+		}
+		c.files[file] = fd
+	}
+	n, err := unix.Pread(fd, buf, 0)
+	if err != nil {
+		return nil
+	}
+	return buf[:n]
 }

@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"errors"
 	"os"
 	"strconv"
 
@@ -94,10 +95,12 @@ func (u *usage) into(fd int, name string, mode uint32, depth int) {
 		u.bytes = max(u.bytes, u.limit) + 1
 		return
 	}
-	if mode&unix.S_IRWXU != unix.S_IRWXU {
-		_ = unix.Fchmodat(fd, name, mode&0o7777|unix.S_IRWXU, 0)
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	sub, err := unix.Openat(fd, name, flags, 0)
+	if errors.Is(err, unix.EACCES) && unix.Fchmodat(fd, name, mode&0o7777|unix.S_IRWXU, 0) == nil {
+		sub, err = unix.Openat(fd, name, flags, 0)
 	}
-	if sub, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err == nil {
+	if err == nil {
 		u.below(sub, depth+1)
 	}
 }

@@ -51,7 +51,7 @@ type Limits struct {
 	OutputBytes        int64 `json:"output_bytes,omitempty"`         // kept of each stream; what is more is only counted
 	OutputCeilingBytes int64 `json:"output_ceiling_bytes,omitempty"` // of all streams; more ends the run. 0: 1 GiB
 
-	// Processes and threads at a time. More than that, seen fifty times a second
+	// Processes and threads at a time. More than that, seen ten times a second
 	// in the cgroup, ends the run. RLIMIT_NPROC cannot be the limit, for it
 	// counts per uid: without a user namespace all pods of a node share one,
 	// and one fork bomb would keep its neighbours from forking. With a user

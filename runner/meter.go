@@ -19,7 +19,7 @@ type meter struct {
 }
 
 func measure(root string) *meter {
-	m := &meter{cgroup: cgroup(root)}
+	m := &meter{cgroup: cgroup{root, make(map[string]int)}}
 	m.cpu, _ = m.cgroup.cpu()
 	m.peak, _ = m.cgroup.peakMemory()
 	m.oom, _ = m.cgroup.oomKills()
@@ -28,6 +28,7 @@ func measure(root string) *meter {
 }
 
 func (m *meter) stop(t *tree, f *facts) {
+	defer m.cgroup.close()
 	var ok bool
 	if f.cpu, ok = m.cgroup.cpu(); ok {
 		f.cpu -= m.cpu
@@ -46,17 +47,11 @@ func (m *meter) stop(t *tree, f *facts) {
 	}
 }
 
-// glance names the limit that was gone beyond, of those which a step can go far
-// beyond in no time; or none. It reads a small file for each, and another one
-// only if that matters.
-func (m *meter) glance(l Limits) string {
-	if n, ok := m.cgroup.pids(); l.Processes > 0 && ok && n > l.Processes && n-int64(len(numbers("/proc/self/task"))) > l.Processes {
-		return "processes"
-	}
-	if used, ok := m.cgroup.memory(); l.MemoryBytes > 0 && ok && used > l.MemoryBytes && m.working(used) > l.MemoryBytes {
-		return "memory"
-	}
-	return ""
+// tooLarge reports whether more than limit is in use. It asks what could be
+// dropped, which takes longer, only when that matters.
+func (m *meter) tooLarge(limit int64) bool {
+	used, ok := m.cgroup.memory()
+	return ok && used > limit && m.working(used) > limit
 }
 
 // working is how much of what is used could not be dropped.
@@ -66,7 +61,7 @@ func (m *meter) working(used int64) int64 {
 	return used
 }
 
-// beyond is the same of what takes its time.
+// beyond names the limit that was gone beyond, or none.
 func (m *meter) beyond(l Limits) string {
 	if used, ok := m.cgroup.memory(); ok {
 		m.working(used)
@@ -74,8 +69,18 @@ func (m *meter) beyond(l Limits) string {
 	if cpu, ok := m.cgroup.cpu(); l.CPUSeconds > 0 && ok && cpu-m.cpu >= seconds(l.CPUSeconds) {
 		return "cpu_time"
 	}
-	if _, ok := m.cgroup.pids(); l.Processes > 0 && !ok && int64(len(descendants(os.Getpid()))) > l.Processes {
+	if l.Processes > 0 && m.crowded(l.Processes) {
 		return "processes"
 	}
 	return ""
+}
+
+// crowded reports whether there are more than limit processes and threads, but
+// for our own.
+func (m *meter) crowded(limit int64) bool {
+	n, ok := m.cgroup.pids()
+	if !ok {
+		return int64(len(descendants(os.Getpid()))) > limit
+	}
+	return n > limit && n-int64(len(numbers("/proc/self/task"))) > limit
 }

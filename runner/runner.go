@@ -125,6 +125,7 @@ func (r *runner) step(s step) (End, error) {
 	m := measure(r.cgroup)
 	t, err := r.start(s)
 	if err != nil {
+		m.cgroup.close()
 		return end, err
 	}
 	end.StartedAt = time.Now()

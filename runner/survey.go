@@ -4,40 +4,94 @@ package runner
 
 import (
 	"math"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// What the looks of a survey may take of a core: one part in so many.
+const (
+	filesShare     = 100
+	processesShare = 200
+)
+
 // survey looks at what takes long to look at, while a step runs: what its files
-// take, and how many descriptors its processes have. It does so in threads of
-// its own, which may wait for a disk, and takes about a hundredth of a core
-// for either: of a script that makes a million files it sees less often what
-// they take.
+// take, and how many descriptors its processes have. It waits for the disk, if
+// it has to, where nobody waits for it; of a script that makes a million files
+// it sees less often what they take, so that looking does not take more.
 type survey struct {
 	limits  Limits
 	folders []string
 	tree    *tree
 
-	kept, held atomic.Int64  // bytes of files with a name, and of open ones without
+	kept, held int64         // bytes of files with a name, and of open ones without
 	full       chan struct{} // closed when both together are more than the limit
-	once       sync.Once
 	done       chan struct{} // closed by stop
 	looks      sync.WaitGroup
 }
 
 func (r *runner) survey(t *tree, l Limits) *survey {
 	s := &survey{limits: l, folders: r.folders, tree: t, full: make(chan struct{}), done: make(chan struct{})}
-	if l.DiskBytes > 0 {
-		s.looks.Go(func() { s.repeat(func() { s.found(&s.kept, s.files(s.usage())) }) })
-	}
 	if l.DiskBytes > 0 || t.files != nil {
-		s.looks.Go(func() { s.repeat(s.processes) })
+		s.looks.Go(s.run)
 	}
 	return s
+}
+
+// run looks until it is stopped, or has seen too much.
+func (s *survey) run() {
+	files, processes := pace{share: filesShare}, pace{share: processesShare}
+	looks := time.NewTicker(between)
+	defer looks.Stop()
+	for s.limits.DiskBytes == 0 || s.kept+s.held <= s.limits.DiskBytes {
+		select {
+		case <-s.done:
+			return
+		case <-looks.C:
+		}
+		if s.limits.DiskBytes > 0 {
+			files.keep(func() { s.kept = s.files(s.usage()).bytes })
+		}
+		processes.keep(s.processes)
+		if s.limits.DiskBytes > 0 && s.kept+s.held > s.limits.DiskBytes {
+			s.again()
+		}
+	}
+	close(s.full)
+}
+
+// pace is how often something is done.
+type pace struct {
+	share time.Duration
+	next  time.Time
+}
+
+// keep does what look does, if it is time to.
+func (p *pace) keep(look func()) {
+	if time.Now().Before(p.next) {
+		return
+	}
+	took := cost(look)
+	p.next = time.Now().Add(p.share * took)
+}
+
+// cost is what f takes of a CPU. Wall time would not do: a script that takes all
+// it may slows the looks at it down as well. If it began and ended in different
+// threads, it is not known, and wall time is better than nothing.
+func cost(f func()) time.Duration {
+	thread, began, cpu := unix.Gettid(), time.Now(), threadTime()
+	f()
+	if took := threadTime() - cpu; unix.Gettid() == thread {
+		return took
+	}
+	return time.Since(began)
+}
+
+func threadTime() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
+	return time.Duration(t.Nano())
 }
 
 // stop ends the looks; the last ones have ended when it returns.
@@ -53,32 +107,6 @@ func (s *survey) end(f *facts) {
 		u := s.files(s.usage())
 		f.tooMuch, f.capped = u.beyond(), u.capped
 	}
-}
-
-// repeat does what look does, ten times a second or as often as it may.
-func (s *survey) repeat(look func()) {
-	runtime.LockOSThread() // whose time is measured
-	defer runtime.UnlockOSThread()
-	pause := time.NewTimer(between)
-	defer pause.Stop()
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-pause.C:
-		}
-		begun := threadTime()
-		look()
-		pause.Reset(max(between, 100*(threadTime()-begun)))
-	}
-}
-
-// threadTime is what the calling thread took of a CPU. Wall time would not do: a
-// script that takes all it may slows the looks at it down as well.
-func threadTime() time.Duration {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
-	return time.Duration(t.Nano())
 }
 
 func (s *survey) usage() *usage {
@@ -108,24 +136,15 @@ func (s *survey) processes() {
 	if s.limits.DiskBytes > 0 {
 		u := s.usage()
 		u.unlinked(all, s.folders)
-		s.found(&s.held, u)
+		s.held = u.bytes
 	}
 }
 
-// found takes note of what is taken. A file that lost its name between two
-// looks is in both sums: what is too much is counted once more, the open ones
-// first.
-func (s *survey) found(where *atomic.Int64, u *usage) {
-	where.Store(u.bytes)
-	if s.kept.Load()+s.held.Load() <= s.limits.DiskBytes {
-		return
-	}
-	again := s.usage()
-	again.unlinked(s.tree.processes(), s.folders)
-	held := again.bytes
-	if s.files(again).beyond() {
-		s.once.Do(func() { close(s.full) })
-	}
-	s.held.Store(held)
-	s.kept.Store(again.bytes - held)
+// again counts what seems to be too much once more, the open files first: one
+// that lost its name between two looks was in both sums.
+func (s *survey) again() {
+	u := s.usage()
+	u.unlinked(s.tree.processes(), s.folders)
+	s.held = u.bytes
+	s.kept = s.files(u).bytes - s.held
 }

@@ -131,20 +131,20 @@ func TestUsageOfFiles(t *testing.T) {
 
 // What looks cost is bounded, whatever they look at.
 func TestLooksArePaced(t *testing.T) {
-	t.Parallel()
-	s := &survey{done: make(chan struct{})}
-	looks := make(chan time.Time, 100)
-	s.looks.Go(func() {
-		s.repeat(func() {
-			looks <- time.Now()
-			for begun := threadTime(); threadTime()-begun < 5*time.Millisecond; {
+	p, looks := pace{share: 100}, 0
+	for range 3 {
+		p.keep(func() {
+			looks++
+			for began := threadTime(); threadTime()-began < 5*time.Millisecond; {
 			}
 		})
-	})
-	first, second := <-looks, <-looks
-	s.stop()
-	if pause := second.Sub(first); pause < 500*time.Millisecond {
-		t.Errorf("a look of 5 ms is followed by one after %v", pause)
+	}
+	if pause := time.Until(p.next); looks != 1 || pause < 400*time.Millisecond || pause > 5*time.Second {
+		t.Errorf("%d looks of 5 ms, and the next in %v", looks, pause)
+	}
+	p.next = time.Now()
+	if p.keep(func() { looks++ }); looks != 2 {
+		t.Errorf("%d looks", looks)
 	}
 }
 

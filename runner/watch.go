@@ -13,7 +13,7 @@ const (
 	grace = 2 * time.Second
 	// From one look at usage to the next; a look is a few small files.
 	between = 100 * time.Millisecond
-	// The same of what goes faster: a fork bomb doubles in a millisecond.
+	// The same of memory that the kernel does not limit for us.
 	betweenGlances = 20 * time.Millisecond
 	// From one SIGKILL to the next, while something is left.
 	again = 10 * time.Millisecond
@@ -31,14 +31,17 @@ func (r *runner) watch(t *tree, l Limits, m *meter, s *survey) facts {
 	looks, glances := time.NewTicker(between), time.NewTicker(betweenGlances)
 	defer looks.Stop()
 	defer glances.Stop()
+	if l.MemoryBytes == 0 {
+		glances.Stop()
+	}
 	var kill <-chan time.Time
 	expired, stop, broken := wall.C, r.stop, r.teller.failed
-	beyond, far, reached, full := looks.C, glances.C, r.all.reached, s.full
+	beyond, large, reached, full := looks.C, glances.C, r.all.reached, s.full
 	end := func(sig unix.Signal, after time.Duration) {
 		t.signal(sig)
 		kill = time.After(after)
 		expired, stop, broken = nil, nil, nil
-		beyond, far, reached, full = nil, nil, nil, nil
+		beyond, large, reached, full = nil, nil, nil, nil
 	}
 	exceeded := func(limit string) {
 		if limit != "" {
@@ -66,8 +69,10 @@ func (r *runner) watch(t *tree, l Limits, m *meter, s *survey) facts {
 			exceeded("disk")
 		case <-beyond:
 			exceeded(m.beyond(l))
-		case <-far:
-			exceeded(m.glance(l))
+		case <-large:
+			if m.tooLarge(l.MemoryBytes) {
+				exceeded("memory")
+			}
 		}
 	}
 }
