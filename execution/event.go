@@ -45,7 +45,7 @@ type Pod struct {
 	Namespace   string `json:"namespace,omitempty" bson:"namespace,omitempty" avro:"namespace"`
 	Node        string `json:"node,omitempty" bson:"node,omitempty" avro:"node"` // empty until scheduled
 	ContainerID string `json:"container_id,omitempty" bson:"container_id,omitempty" avro:"container_id"`
-	Reason      string `json:"reason,omitempty" bson:"reason,omitempty" avro:"reason"` // as Kubernetes says it; of pod_waiting: as NewWaiting says
+	Reason      string `json:"reason,omitempty" bson:"reason,omitempty" avro:"reason"` // as Kubernetes says it
 	Message     string `json:"message,omitempty" bson:"message,omitempty" avro:"message"`
 }
 
@@ -122,8 +122,8 @@ const (
 	ExecutionError     EventType = "execution_error"
 
 	PodCreated    EventType = "pod_created"
+	PodWaiting    EventType = "pod_waiting" // it does not start for now; see NewWaiting
 	PodScheduled  EventType = "pod_scheduled"
-	PodWaiting    EventType = "pod_waiting" // it does not start; see NewWaiting
 	PodRunning    EventType = "pod_running"
 	PodTerminated EventType = "pod_terminated"
 	PodDeleted    EventType = "pod_deleted"
@@ -163,9 +163,8 @@ func NewEvent(id ID, user, source string, t EventType, at time.Time) Event {
 }
 
 // NewWaiting returns the event that the pod of id does not start, or is not to
-// be had, because of reason: image_pull, unschedulable and so on as of a
-// system_error, or what alone is no reason to end: quota_exceeded, throttled,
-// unavailable, not_isolated or starting. Each reason is an event of its own.
+// be had, because of reason: in the words of Kubernetes, such as Unschedulable
+// or ErrImagePull. Each reason is an event of its own.
 func NewWaiting(id ID, user, reason, message string, at time.Time) Event {
 	e := NewEvent(id, user, SourceKube, PodWaiting, at)
 	e.ID += "/" + reason

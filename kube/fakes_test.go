@@ -146,17 +146,20 @@ func (s *stage) worker() *Worker {
 }
 
 // run starts the worker; stop waits until it has ended.
-func (s *stage) run() {
+func (s *stage) run() { s.stop = s.start(s.Worker) }
+
+// start starts w, and returns what waits until it has ended.
+func (s *stage) start(w *Worker) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- s.Worker.Run(ctx) }()
-	s.stop = func() {
+	go func() { done <- w.Run(ctx) }()
+	synctest.Wait()
+	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			s.Errorf("Run: %v", err)
 		}
 	}
-	synctest.Wait()
 }
 
 func (s *stage) open(context.Context, string) (io.ReadCloser, error) {
@@ -220,7 +223,7 @@ func (s *stage) do(a execution.Action) {
 // pod is the pod as it is.
 func (s *stage) pod() *corev1.Pod {
 	s.Helper()
-	pod, err := s.pods().Get(s.Context(), "execution-x1", metav1.GetOptions{})
+	pod, err := s.cluster.CoreV1().Pods("scripts").Get(s.Context(), "execution-x1", metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -232,7 +235,7 @@ func (s *stage) node(change func(*corev1.Pod)) {
 	s.Helper()
 	pod := s.pod()
 	change(pod)
-	if _, err := s.pods().Update(s.Context(), pod, metav1.UpdateOptions{}); err != nil {
+	if _, err := s.cluster.CoreV1().Pods("scripts").Update(s.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		s.Fatal(err)
 	}
 	synctest.Wait()

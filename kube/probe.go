@@ -36,7 +36,7 @@ var addresses = []string{
 	"$(NODE_IP):10250", "$(NODE_IP):6443", "$(NODE_IP):22",
 	"169.254.169.254:80", "[fd00:ec2::254]:80", "100.100.100.200:80",
 	"1.1.1.1:443", "8.8.8.8:53", "[2606:4700:4700::1111]:443",
-	"dns:1.1.1.1", "dns:169.254.169.254",
+	"dns:1.1.1.1:53", "dns:169.254.169.254:53",
 }
 
 // Probe finds out whether the cluster keeps pods in: it starts one as scripts

@@ -124,7 +124,7 @@ func (w *Worker) unwanted(pod *corev1.Pod, now time.Time) bool {
 	if idOf(pod) == "" || pod.DeletionTimestamp != nil {
 		return false
 	}
-	if w.deleted.has(idOf(pod)) {
+	if w.deleted.overdue(idOf(pod)) {
 		return true
 	}
 	due := createdAt(pod).Add(w.Settings.start()) // for the deadline counts from when a node took it

@@ -14,12 +14,12 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// Why a task waits, as execution.NewWaiting has it.
+// Why a task waits for its pod to be made, as execution.NewWaiting has it.
 const (
-	quotaExceeded = "quota_exceeded"
-	throttled     = "throttled"
-	unavailable   = "unavailable"
-	notIsolated   = "not_isolated"
+	quotaExceeded = "QuotaExceeded"
+	throttled     = "TooManyRequests"
+	unavailable   = "ServiceUnavailable"
+	notIsolated   = "NotIsolated"
 )
 
 // soon is how long what mostly passes by itself may last before it is told.

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -24,8 +25,8 @@ var (
 	usual = []string{"", "ContainerCreating", "PodInitializing"}
 )
 
-// trouble is why a pod does not start, and since when. Its reason is one of a
-// system_error, or "starting": it takes long, and nobody says why.
+// trouble is why a pod does not start, in the words of Kubernetes, and since
+// when.
 type trouble struct {
 	reason, message string
 	at              time.Time
@@ -37,18 +38,18 @@ func troubled(pod *corev1.Pod, now time.Time) trouble {
 	waiting, scheduled := waits(pod), condition(pod, corev1.PodScheduled)
 	since := scheduledAt(pod)
 	switch {
-	case slices.Contains(imageTrouble, waiting.Reason):
-		return trouble{"image_pull", short(join(waiting.Reason, waiting.Message)), since}
 	case !slices.Contains(usual, waiting.Reason):
-		return trouble{"internal", short(join(waiting.Reason, waiting.Message)), since}
-	case now.Sub(since) < soon:
+		return trouble{waiting.Reason, short(waiting.Message), since}
+	case now.Sub(since) < soon: // mostly that passes by itself
 		return trouble{}
 	case pod.Spec.NodeName == "" && scheduled.Status == corev1.ConditionFalse:
-		return trouble{"unschedulable", short(join(scheduled.Reason, scheduled.Message)), since}
-	case pod.Spec.NodeName != "" && pod.Status.StartTime == nil && waiting.Reason == "":
-		return trouble{"starting", "its node does not answer", since.Add(soon)}
+		return trouble{scheduled.Reason, short(scheduled.Message), since}
+	case pod.Spec.NodeName == "":
+		return trouble{"Pending", "nobody has looked for a node yet", since.Add(soon)}
+	case pod.Status.StartTime == nil && waiting.Reason == "":
+		return trouble{"NodeNotReady", "its node does not answer", since.Add(soon)}
 	default:
-		return trouble{"starting", join("the pod takes long to start", waiting.Reason), since.Add(soon)}
+		return trouble{cmp.Or(waiting.Reason, "ContainerCreating"), "it takes long to start", since.Add(soon)}
 	}
 }
 

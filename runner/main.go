@@ -22,7 +22,8 @@ const failed = 125
 // when there is none. It is meant to be PID 1 of a container; anywhere else it
 // has to be alone, for it ends and reaps whatever descends from it.
 // As `runner exec` it is the last step before a script, see execute. As `runner
-// probe ADDRESS…` it prints a Probe of where it is. As `runner copy TARGET` it
+// probe ADDRESS…` it prints a Probe of where it is. As `runner hold [ADDRESS]` it
+// is there for others until it is stopped, see hold. As `runner copy TARGET` it
 // puts itself there: for clusters without image volumes, where an init container
 // has to bring the runner.
 func Main(args []string) int {
@@ -38,8 +39,14 @@ func Main(args []string) int {
 			return failed
 		}
 		return 0
+	case len(args) > 1 && len(args) < 4 && args[1] == "hold":
+		if err := hold(args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "runner: hold:", err)
+			return failed
+		}
+		return 0
 	case len(args) != 2:
-		fmt.Fprintln(os.Stderr, "usage: runner <job file> | runner probe [address ...] | runner copy <target>")
+		fmt.Fprintln(os.Stderr, "usage: runner <job file> | runner probe [address ...] | runner hold [address] | runner copy <target>")
 		return failed
 	case args[1] == stage:
 		return execute()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -79,5 +80,29 @@ func TestProbeFindsTokens(t *testing.T) {
 	}
 	if got := tokens(dir, filepath.Join(dir, "absent")); !slices.Equal(got, []string{name}) {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestHoldLetsConnectUntilItIsStopped(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	done := make(chan error)
+	go func() { done <- hold([]string{address}) }()
+	for !probe([]string{address}).Connects[0].Reached {
+		select {
+		case err := <-done:
+			t.Fatal(err)
+		default:
+		}
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -128,22 +128,6 @@ func TestRemoveTakesBackWhatWasNotStarted(t *testing.T) {
 	get(t, s, y.ID)
 }
 
-// Why a pod does not start is told until it does.
-func TestWaitingEndsWithTheStart(t *testing.T) {
-	s, ctx := openStore(t), t.Context()
-	x := queued(t, s)
-	must(t, s.Project(ctx, execution.NewWaiting(x.ID, "u1", "image_pull", "ErrImagePull", noon), 1))
-	must(t, s.Move(ctx, x.ID, execution.Scheduled, noon))
-	if w := get(t, s, x.ID).Waiting; w == nil || w.Reason != "image_pull" || w.Message != "ErrImagePull" {
-		t.Errorf("waiting: %+v", w)
-	}
-	must(t, s.Project(ctx, execution.NewEvent(x.ID, "u1", "kube", execution.PodRunning, noon), 2))
-	must(t, s.Project(ctx, execution.NewWaiting(x.ID, "u1", "unschedulable", "", noon), 3)) // late
-	if w := get(t, s, x.ID).Waiting; w != nil {
-		t.Errorf("waiting: %+v", w)
-	}
-}
-
 func TestMovesGoForwardOnlyButTimesAreKept(t *testing.T) {
 	s, ctx := openStore(t), t.Context()
 	x := queued(t, s)

@@ -15,14 +15,17 @@ const checkTimeout = 2 * time.Second
 
 // Check looks at one dependency. It returns when its context ends.
 type Check struct {
-	Name  string
-	Check func(context.Context) error
+	Name   string
+	Check  func(context.Context) error
+	Detail func() string // more to know, up or down; nil: nothing
 }
 
 // checked is what a Check found.
 type checked struct {
 	Name  string `json:"name"`
 	State string `json:"state"` // up or down
+
+	Detail string `json:"detail,omitempty"`
 }
 
 func healthz(c *gin.Context) error {
@@ -62,6 +65,9 @@ func (s *Server) look(ctx context.Context) []checked {
 			if err := check.Check(ctx); err != nil {
 				states[i].State = "down"
 				s.Log.Warn("dependency is down", "dependency", check.Name, "err", err)
+			}
+			if check.Detail != nil {
+				states[i].Detail = check.Detail()
 			}
 		})
 	}

@@ -105,9 +105,10 @@ func TestReadiness(t *testing.T) {
 		want   string
 		took   time.Duration
 	}{
-		{"all is well", []Check{{"mongodb", up}, {"kafka", up}}, 200, `"checks":[{"name":"mongodb","state":"up"},{"name":"kafka","state":"up"}]`, 0},
-		{"one is down", []Check{{"mongodb", up}, {"kafka", down}}, 503, `"checks":[{"name":"mongodb","state":"up"},{"name":"kafka","state":"down"}]`, 0},
-		{"two hang", []Check{{"mongodb", hangs}, {"kafka", hangs}}, 503, `"detail":"down: mongodb, kafka"`, 2 * time.Second},
+		{"all is well", []Check{{Name: "mongodb", Check: up}, {Name: "kafka", Check: up}}, 200, `"checks":[{"name":"mongodb","state":"up"},{"name":"kafka","state":"up"}]`, 0},
+		{"one is down", []Check{{Name: "mongodb", Check: up}, {Name: "kafka", Check: down}}, 503, `"checks":[{"name":"mongodb","state":"up"},{"name":"kafka","state":"down"}]`, 0},
+		{"two hang", []Check{{Name: "mongodb", Check: hangs}, {Name: "kafka", Check: hangs}}, 503, `"detail":"down: mongodb, kafka"`, 2 * time.Second},
+		{"one says more", []Check{{Name: "kubernetes", Check: down, Detail: func() string { return "open" }}}, 503, `"checks":[{"name":"kubernetes","state":"down","detail":"open"}]`, 0},
 		{"needs nothing", nil, 200, `"ready":true`, 0},
 	}
 	for _, tt := range tests {
