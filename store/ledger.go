@@ -164,22 +164,22 @@ func (l *Ledger) Move(ctx context.Context, id execution.ID, name string, to exec
 		return nil, cmp.Or(err, late)
 	}
 	l.leave(name, id)
-	p, err := l.change(ctx, name, func(ctx context.Context, p *pool) error {
-		if p.holds(id) {
+	var moved *waiter
+	p, err := l.change(ctx, name, func(ctx context.Context, p *pool) (err error) {
+		if moved, err = l.queue.get(ctx, id); err != nil {
+			return err
+		}
+		if moved == nil || p.holds(id) {
 			return late
 		}
 		gaps := p.forget(id)
-		w, err := l.queue.get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if w == nil {
-			return late
-		}
 		p.changed = true
-		p.enter(*w)
+		p.enter(*moved)
 		return l.refill(ctx, p, gaps)
 	})
+	if err == nil && !p.holds(id) {
+		_, err = l.placeOf(ctx, *moved)
+	}
 	return p.expectant(), err
 }
 
@@ -244,6 +244,8 @@ func (l *Ledger) change(ctx context.Context, name string, decide func(context.Co
 			return pool{}, err
 		}
 		if done {
+			p.Version++
+			l.saw(p)
 			if decide = l.after(ctx, &p); decide == nil {
 				return p, nil
 			}

@@ -169,6 +169,16 @@ func (v *view) add(w waiter, now time.Time) place {
 	return at
 }
 
+// saw notes how a pool stands.
+func (l *Ledger) saw(p pool) {
+	v := l.view(p.Name)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if p.Version >= v.pool.Version {
+		v.pool = p
+	}
+}
+
 // leave takes id out of line.
 func (l *Ledger) leave(name string, id execution.ID) {
 	v := l.view(name)
