@@ -87,12 +87,6 @@ func (s Sagas) CancelBatch(ctx context.Context, id string) error {
 	return s.Cancel(ctx, execution.ID(id))
 }
 
-// BatchState tells whether the workflow of a batch runs, and since when it is
-// over. None is NotFound.
-func (s Sagas) BatchState(ctx context.Context, id string) (execution.SagaState, error) {
-	return s.State(ctx, execution.ID(id))
-}
-
 // RetryStep has a saga do at once what it waits to do again: a step that fails,
 // or whose answer does not come. A saga that is over is NotFound.
 func (s Sagas) RetryStep(ctx context.Context, id execution.ID) error {

@@ -71,12 +71,17 @@ func (s Schedules) State(ctx context.Context, id string) (execution.ScheduleStat
 	return execution.ScheduleState{Paused: paused, NextRuns: d.Info.NextActionTimes, RecentRuns: recent(d.Info.RecentActions)}, nil
 }
 
-// States tells where all schedules of user stand, by their IDs. It may be some
-// seconds behind State, and has no more than five runs before and after now.
+// States tells where all schedules of user stand, or of everybody if user is
+// empty, by their IDs. It may be some seconds behind State, and has no more than
+// five runs before and after now.
 func (s Schedules) States(ctx context.Context, user string) (map[string]execution.ScheduleState, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	found, err := s.Client.ScheduleClient().List(ctx, client.ScheduleListOptions{Query: workflows.UserAttribute.GetName() + " = " + quote(user)})
+	var o client.ScheduleListOptions
+	if user != "" {
+		o.Query = workflows.UserAttribute.GetName() + " = " + quote(user)
+	}
+	found, err := s.Client.ScheduleClient().List(ctx, o)
 	if err != nil {
 		return nil, kinded(err)
 	}
@@ -86,7 +91,9 @@ func (s Schedules) States(ctx context.Context, user string) (map[string]executio
 		if err != nil {
 			return nil, kinded(err)
 		}
-		states[strings.TrimPrefix(e.ID, schedulePrefix)] = execution.ScheduleState{Paused: e.Paused, NextRuns: e.NextActionTimes, RecentRuns: recent(e.RecentActions)}
+		if id, ours := strings.CutPrefix(e.ID, schedulePrefix); ours { // not the sweep's
+			states[id] = execution.ScheduleState{Paused: e.Paused, NextRuns: e.NextActionTimes, RecentRuns: recent(e.RecentActions)}
+		}
 	}
 	return states, nil
 }

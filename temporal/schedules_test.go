@@ -63,6 +63,9 @@ func TestSchedule(t *testing.T) {
 		one, there := states[s.ID]
 		return err == nil && there && len(states) == 1 && !one.Paused && len(one.RecentRuns) == 1 && len(one.NextRuns) > 0, states
 	})
+	if states, err := w.schedules.States(ctx, ""); err != nil || len(states[s.ID].NextRuns) == 0 {
+		t.Errorf("of everybody: %v, %v", states, err)
+	}
 	for range 2 {
 		if err := w.schedules.Delete(ctx, s.ID); err != nil {
 			t.Error(err)

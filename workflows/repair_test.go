@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,12 @@ func TestRepairMayBeAskedForOften(t *testing.T) {
 	if v := w.view(t); v.State != execution.StateCompleted {
 		t.Errorf("%+v", v)
 	}
+	w = &world{mute: 1000}
+	_ = w.execute(t, 10*time.Second, func() {
+		w.repair()
+		w.env.RegisterDelayedCallback(w.repair, 20*time.Second)
+	})
+	w.expect(t, sent+strings.Repeat("CreatePod ", 2+sends-1)+"saga_compensating DeletePod gone Release execution_error saga_compensated")
 }
 
 // SA-10: once it runs, or has run, no task makes a pod any more.
