@@ -17,6 +17,7 @@ func TestEgressThatIsAllowed(t *testing.T) {
 		{"203.0.113.7/32", []int32{443, 80}, ""},                       // each by another rule
 		{"203.0.113.7/32", []int32{444}, "network.egress"},             // another port
 		{"203.0.113.7/32", nil, "network.egress"},                      // all ports
+		{"10.0.0.0/7", []int32{8000}, "network.egress"},                // larger, and begins alike
 		{"203.0.112.0/23", []int32{443}, "network.egress"},             // larger than what is allowed
 		{"10.1.2.0/24", []int32{8000, 8999}, ""},                       // a range of ports
 		{"10.1.2.0/24", []int32{7999}, "network.egress"},               // beside it

@@ -50,7 +50,7 @@ func gone(next execution.Status) bson.M {
 // not.
 func (s *Store) setWaiting(ctx context.Context, id execution.ID, p *execution.Pod) error {
 	_, err := s.executions.UpdateOne(ctx,
-		bson.M{"_id": id, "status": bson.M{"$in": before(execution.Running)}, "started_at": missing},
+		bson.M{"_id": id, "status": bson.M{"$in": before(execution.Running)}},
 		bson.M{"$set": bson.M{"waiting": p}})
 	return kinded(err)
 }

@@ -100,4 +100,8 @@ func TestRetryOnceUnderAKey(t *testing.T) {
 	if w := ask(s, "POST", executions, small, "Idempotency-Key", "k"); w.Code != 422 {
 		t.Errorf("something else under that key: %d %s", w.Code, w.Body)
 	}
+	theirs := read[View](t, ask(s, "POST", executions+"/x1/retry", "", "Idempotency-Key", "k", "User", "op")) // the key is of who asks
+	if theirs.ID == first.ID || theirs.UserID != "ann" || len(m.rows) != 3 {
+		t.Errorf("an operator's key: %+v", theirs)
+	}
 }
