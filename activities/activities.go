@@ -146,12 +146,27 @@ func (a *Activities) Release(ctx context.Context, id execution.ID, pool string) 
 // CreatePod asks a kube worker for the pod of id. The answer is an event. That
 // the task is void after notAfter is decided in the workflow: an attempt that
 // hangs, and goes through when all is over, must not make a pod.
+//
+// What the store knows goes before what the saga does, which an operator may
+// have taken back to its beginning: of a script that was started no pod is made
+// any more, and of one that has ended none is asked for.
 func (a *Activities) CreatePod(ctx context.Context, id execution.ID, notAfter time.Time) (execution.TaskTerms, error) {
 	x, err := a.Store.Get(ctx, id)
 	if err != nil {
 		return execution.TaskTerms{}, err
 	}
-	return execution.TaskTerms{StartSeconds: a.StartTimeout.Seconds()}, a.Bus.Send(ctx, execution.Task{
+	terms := execution.TaskTerms{StartSeconds: a.StartTimeout.Seconds(), Started: x.StartedAt != nil}
+	if x.Status.Terminal() {
+		terms.Ended = x.Status
+		if x.Status == execution.Errored && x.Outcome != nil {
+			terms.Reason = x.Outcome.Reason
+		}
+		return terms, nil
+	}
+	if terms.Started {
+		notAfter = x.CreatedAt
+	}
+	return terms, a.Bus.Send(ctx, execution.Task{
 		Action: execution.Create, ExecutionID: id, UserID: x.UserID, Pool: x.Pool, Language: x.Language, Attempt: x.Attempt,
 		CorrelationID: x.CorrelationID, NotAfter: &notAfter, Program: &x.Program, Input: &x.Input, Limits: &x.Limits,
 		Interactive: x.Interactive, Egress: x.Egress,

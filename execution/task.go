@@ -83,7 +83,10 @@ type Admission struct {
 	Patience   float64 // seconds that it may wait in all, as its pool has it now; 0: for ever
 }
 
-// TaskTerms is what holds for a task that was sent.
+// TaskTerms is what holds for a task that was sent, or why it was not.
 type TaskTerms struct {
 	StartSeconds float64 `json:"start_seconds,omitempty"` // that a pod may take until its script starts; 0: not said
+	Started      bool    `json:"started,omitempty"`       // the script was, as far as the store knows
+	Ended        Status  `json:"ended,omitempty"`         // of an execution that has a result: nothing was sent
+	Reason       string  `json:"reason,omitempty"`        // likewise, if it was the platform's fault
 }

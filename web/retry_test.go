@@ -45,6 +45,10 @@ func TestRetry(t *testing.T) {
 		if diff := cmp.Diff(want, x, cmpopts.EquateEmpty()); diff != "" {
 			t.Error(diff)
 		}
+		told := s.Bus.(*bus).events
+		if len(told) != 1 || told[0].ID != "x1/web/execution_retried/"+string(v.ID) || told[0].ExecutionID != "x1" || told[0].Saga.Cause != string(v.ID) {
+			t.Errorf("told %+v", told)
+		}
 	}
 }
 

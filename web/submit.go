@@ -75,6 +75,12 @@ func (s *Server) accept(c *gin.Context, x execution.Execution, digest [32]byte, 
 		}
 	}
 	x = r.x
+	if !r.replayed() {
+		s.settle(ctx, x)
+	}
+	if x.ParentID != "" {
+		s.tellRetried(ctx, x)
+	}
 	s.Log.Info("execution accepted", "execution", x.ID, "user", x.UserID, "language", x.Language, "parent", x.ParentID, "replayed", r.replayed(), "correlation_id", x.CorrelationID)
 	v, err := s.view(ctx, x)
 	if err != nil {

@@ -101,3 +101,19 @@ func TestScriptIsNeverStartedTwice(t *testing.T) {
 		}
 	}
 }
+
+// A saga that an operator takes back to its beginning when all is over finds
+// the result, and only clears up.
+func TestRunThatHasAResultIsNotRunAgain(t *testing.T) {
+	for _, status := range []execution.Status{execution.Completed, execution.Errored} {
+		w := &world{result: status, brief: execution.Brief{Retry: execution.RetryPolicy{MaxAttempts: 5}}}
+		if err := w.execute(t, 0, nil); err != nil {
+			t.Error(err)
+		}
+		w.expect(t, sent+"Release DeletePod saga_completed")
+		var s execution.Status
+		if err := w.env.GetWorkflowResult(&s); err != nil || s != status {
+			t.Errorf("%s, %v", s, err)
+		}
+	}
+}

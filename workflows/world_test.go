@@ -25,19 +25,20 @@ type world struct {
 	ending execution.Event // the one that was published
 	failed execution.Event // saga_compensating or saga_failed
 
-	breaks   string         // the call that fails, for good
-	kind     string         // of that failure
-	ails     string         // the call that fails until somebody repairs it
-	full     int            // how many times Admit says: wait
-	patience []float64      // of the pool, each time Admit says so; the last one stays
-	mute     int            // how many create tasks get no answer
-	deaf     int            // how many delete tasks get no answer
-	reaches  execution.Fact // how far a run comes by itself; to the end if empty
-	fails    string         // why the platform ends the run x1 in place of a start
-	storing  time.Duration  // how long that takes
-	starts   time.Duration  // how long kube workers wait for a start
-	during   func()         // happens while CreatePod is under way
-	onCall   string         // the call during which then happens, once
+	breaks   string           // the call that fails, for good
+	kind     string           // of that failure
+	ails     string           // the call that fails until somebody repairs it
+	full     int              // how many times Admit says: wait
+	patience []float64        // of the pool, each time Admit says so; the last one stays
+	mute     int              // how many create tasks get no answer
+	deaf     int              // how many delete tasks get no answer
+	reaches  execution.Fact   // how far a run comes by itself; to the end if empty
+	fails    string           // why the platform ends the run x1 in place of a start
+	storing  time.Duration    // how long that takes
+	starts   time.Duration    // how long kube workers wait for a start
+	result   execution.Status // that the store has
+	during   func()           // happens while CreatePod is under way
+	onCall   string           // the call during which then happens, once
 	then     func()
 	notAfter []time.Time // of the create tasks, without repetitions
 }
@@ -93,6 +94,9 @@ func (w *world) CreatePod(_ context.Context, id execution.ID, notAfter time.Time
 	}
 	if w.during != nil {
 		w.during()
+	}
+	if w.result != "" {
+		return execution.TaskTerms{Started: true, Ended: w.result}, w.call(id, "CreatePod")
 	}
 	w.mute--
 	switch {

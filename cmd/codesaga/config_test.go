@@ -4,7 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,6 +26,36 @@ func TestAllThatIsWrongIsReported(t *testing.T) {
 	_, err := load(nil, func(k string) string { return env[k] }, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "CODESAGA_POOL_CPU_MILLIS") || !strings.Contains(err.Error(), "start-timeout: ") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+func TestSettingsOfThePlatformAreChecked(t *testing.T) {
+	for setting, ok := range map[string]bool{
+		"-egress-allowed=203.0.113.0/24:443,2001:db8::/32": true, "-egress-allowed=203.0.113.7/24": false,
+		"-operators=ann, bob@example.com": true, "-operators=ann b": false,
+		"-link-secret=0123456789abcdef0123456789abcdef": true, "-link-secret=short": false,
+		"-pools=default,gpu-1": true, "-pools=GPU": false, "-pools=,": false,
+	} {
+		if _, err := load([]string{setting}, noEnv, io.Discard); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), setting[1:strings.Index(setting, "=")]+": ") {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+}
+
+// Without a proxy that knows who asks, everybody is local, and runs the place.
+func TestWhoIsWho(t *testing.T) {
+	a := &app{Config: Config{Operators: "op"}}
+	user, operators := a.users()
+	if name, err := user(&http.Request{}); name != "local" || err != nil || !slices.Equal(operators, []string{"op", "local"}) {
+		t.Errorf("%s, %v, %v", name, err, operators)
+	}
+	a.UserHeader = "X-User"
+	user, operators = a.users()
+	if name, err := user(&http.Request{Header: http.Header{"X-User": {"ann"}}}); name != "ann" || err != nil || !slices.Equal(operators, []string{"op"}) {
+		t.Errorf("%s, %v, %v", name, err, operators)
+	}
+	if name, err := user(&http.Request{}); err == nil {
+		t.Errorf("nobody is %s", name)
 	}
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -88,6 +89,13 @@ func (f *follower) stdout() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.got.printed["stdout"]
+}
+
+// places are those in the queue, as it was told, so far.
+func (f *follower) places() []int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.got.places)
 }
 
 // wait returns what came, when all has come.

@@ -3,8 +3,10 @@ package e2e
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -73,6 +75,104 @@ func TestLargeInputArrivesWhole(t *testing.T) {
 	x := s.run(sub)
 	if want := "819200 " + sha256Hex(sub.Stdin) + "\n"; x.verdict() != "completed 0" || x.stdout() != want {
 		t.Errorf("%s %q, want %q; %s", x.verdict(), x.stdout(), want, x.stderr())
+	}
+}
+
+// EX-03, EX-30: a project, of which one file is run from the folder that all lie
+// in.
+func TestAProjectRunsItsEntryPoint(t *testing.T) {
+	s := beside(t, time.Minute)
+	files := []file{
+		{Path: "app/main.py", Content: "import sys; sys.path.insert(0, '.')\nfrom app.deep.lib import answer\nprint(answer, open('data/x.txt').read(), sys.argv[1:])\n"},
+		{Path: "app/deep/lib.py", Content: "answer = 42\n"},
+		{Path: "app/__init__.py", Content: "#\n"}, {Path: "app/deep/__init__.py", Content: "#\n"},
+		{Path: "data/x.txt", Content: "é"},
+	}
+	for i := len(files); i < 32; i++ {
+		files = append(files, file{Path: fmt.Sprintf("data/%d", i), Content: "x"})
+	}
+	checked := submission{Language: "checked", EntryPoint: "app/main.py", Files: files, Args: []string{"a"}}
+	beside := submission{Language: "checked", EntryPoint: "bin/run.py", Script: "print(open('data/x.txt').read())", Files: files[4:5]} // data/x.txt
+	all := s.runs(checked, beside)
+	if x := all[0]; x.verdict() != "completed 0" || x.stdout() != "42 é ['a']\n" || deref(x.EntryPoint) != "app/main.py" {
+		t.Errorf("%s %q %s", x.verdict(), x.stdout(), x.stderr())
+	}
+	if x := all[1]; x.verdict() != "completed 0" || x.stdout() != "é\n" || deref(x.EntryPoint) != "bin/run.py" {
+		t.Errorf("a script at the entry point: %s %q %s", x.verdict(), x.stdout(), x.stderr())
+	}
+}
+
+// EX-07: what a compiler says is kept apart, streamed, and there if it fails.
+func TestCompileOutputIsKeptApart(t *testing.T) {
+	s := beside(t, time.Minute)
+	x := s.submit(submission{Language: "checked", Script: "print('ran')"})
+	r := s.follow(s.base, x.ID)
+	x = s.ended(x.ID)
+	s.checkEnd(r, x)
+	lines := func(text string) []string { return slices.Sorted(slices.Values(strings.Fields(text))) } // of two streams as they came
+	if want := lines("checking main.py to stderr"); x.verdict() != "completed 0" || x.stdout() != "ran\n" || x.stderr() != "" || !slices.Equal(lines(*x.Result.CompileOutput), want) {
+		t.Errorf("%s, stdout %q, stderr %q, compile %q", x.verdict(), x.stdout(), x.stderr(), *x.Result.CompileOutput)
+	}
+	if n := int64(len(*x.Result.CompileOutput)); x.Result.CompileBytes != n || int64(len(r.printed["compile"])) != n {
+		t.Errorf("%d bytes, and %d were streamed", x.Result.CompileBytes, len(r.printed["compile"]))
+	}
+	broken := s.run(submission{Language: "checked", Script: "print('never'\n"})
+	if broken.Status != "failed" || deref(broken.ErrorType) != "compile_error" || broken.stdout() != "" || !strings.Contains(*broken.Result.CompileOutput, "SyntaxError") {
+		t.Errorf("%s, stdout %q, compile %q", broken.verdict(), broken.stdout(), *broken.Result.CompileOutput)
+	}
+	a := s.do("GET", "/api/v1/executions/"+broken.ID+"/output?stream=compile&format=text", nil)
+	if string(a.body) != *broken.Result.CompileOutput || a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("%s: %q", a.header.Get("Content-Type"), a.body)
+	}
+}
+
+// EX-33.
+func TestWhatIsPrintedIsJudged(t *testing.T) {
+	s := beside(t, time.Minute)
+	cases := []struct {
+		script, want, comparison string
+		passed                   bool
+		detail                   string
+	}{
+		{"print(1)", "1\n", "exact", true, ""},
+		{"print(1)", "1", "exact", false, `line 2: want the end, got ""`},
+		{"print('1  ')", "1", "trim", true, ""},
+		{"print('1\\n2')", "1 2", "tokens", true, ""},
+		{"print(0.1 + 0.2)", "0.3", "float", true, ""},
+		{"print(0.31)", "0.3", "float", false, `token 1: want "0.3", got "0.31"`},
+		{"print(1); raise SystemExit(1)", "1\n", "exact", false, "the run did not complete: failed"},
+	}
+	var subs []submission
+	for _, c := range cases {
+		sub := python(c.script)
+		sub.Expected = map[string]any{"stdout": c.want, "comparison": c.comparison}
+		subs = append(subs, sub)
+	}
+	for i, x := range s.runs(subs...) {
+		if j := x.Result.Judge; j == nil || j.Passed != cases[i].passed || j.Detail != cases[i].detail {
+			t.Errorf("%+v: %s", cases[i], jsonOf(j))
+		}
+	}
+}
+
+// EX-31: not before its time; a cancel does not wait for that.
+func TestARunCanWaitForItsTime(t *testing.T) {
+	s := beside(t, time.Minute)
+	sub := python("print('now')")
+	sub.ScheduledAt = new(time.Now().Add(3 * time.Second).UTC().Truncate(time.Millisecond))
+	x := s.submit(sub)
+	sub.ScheduledAt = new(time.Now().Add(time.Hour))
+	later := s.submit(sub)
+	if x.Status != "queued" || x.ScheduledFor == nil {
+		t.Errorf("%s", jsonOf(x))
+	}
+	x = s.ended(x.ID)
+	if early := x.ScheduledFor.Sub(*x.StartedAt); x.verdict() != "completed 0" || early > 0 || *x.Result.QueueSeconds > 3 {
+		t.Errorf("%s %s early, queued %.1f s", x.verdict(), early, *x.Result.QueueSeconds)
+	}
+	s.cancel(later.ID, 202)
+	if x := s.ended(later.ID); x.Status != "cancelled" || x.StartedAt != nil {
+		t.Errorf("%s", jsonOf(x))
 	}
 }
 

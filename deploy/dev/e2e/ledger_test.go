@@ -11,8 +11,8 @@ import (
 )
 
 // ledger is where capacity is kept. The API does not show it, so an auditor
-// has to look: collection pools, one document a pool, arrays holders and
-// waiters.
+// has to look: collection pools, one document a pool with the array holders,
+// and waiters, one document for each execution that waits.
 type ledger struct{ db *mongo.Database }
 
 func openLedger(uri, database string) (*ledger, error) {
@@ -34,7 +34,6 @@ func (l *ledger) entries(ctx context.Context) (holders, waiters []string, err er
 	var pools []struct {
 		Name    string `bson:"_id"`
 		Holders bson.A `bson:"holders"`
-		Waiters bson.A `bson:"waiters"`
 	}
 	if err := cursor.All(ctx, &pools); err != nil {
 		return nil, nil, fmt.Errorf("pools: %w", err)
@@ -43,9 +42,16 @@ func (l *ledger) entries(ctx context.Context) (holders, waiters []string, err er
 		for _, h := range p.Holders {
 			holders = append(holders, fmt.Sprintf("%s: %v", p.Name, h))
 		}
-		for _, w := range p.Waiters {
-			waiters = append(waiters, fmt.Sprintf("%s: %v", p.Name, w))
-		}
+	}
+	if cursor, err = l.db.Collection("waiters").Find(ctx, bson.M{}); err != nil {
+		return nil, nil, err
+	}
+	var waits []bson.M
+	if err := cursor.All(ctx, &waits); err != nil {
+		return nil, nil, fmt.Errorf("waiters: %w", err)
+	}
+	for _, w := range waits {
+		waiters = append(waiters, fmt.Sprintf("%v: %v", w["pool"], w))
 	}
 	return holders, waiters, nil
 }

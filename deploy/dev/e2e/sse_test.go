@@ -247,7 +247,7 @@ func (s *story) checkEnd(r *reader, x execution) {
 	if jsonOf(got) != jsonOf(want) {
 		s.Errorf("result_stored differs from GET:\n%.1500s\n%.1500s", jsonOf(got), jsonOf(want))
 	}
-	for _, stream := range []string{"stdout", "stderr"} {
+	for _, stream := range []string{"stdout", "stderr", "compile"} {
 		if stored := s.output(x.ID, stream); r.printed[stream] != stored {
 			s.Errorf("%s over the stream has %d bytes, stored are %d: %s", stream, len(r.printed[stream]), len(stored), difference(r.printed[stream], stored))
 		}

@@ -21,6 +21,7 @@ type story struct {
 	ctx  context.Context
 	base string // URL of a web process
 	user string // who asks; ann if it is empty
+	test *story // of which this is a part, for another user; nil: it is all
 
 	mu  sync.Mutex
 	ids []string
@@ -63,7 +64,7 @@ func group(t *testing.T) {
 
 // as is the same test, as it looks to another user.
 func (s *story) as(user string) *story {
-	return &story{T: s.T, ctx: s.ctx, base: s.base, user: user}
+	return &story{T: s.T, ctx: s.ctx, base: s.base, user: user, test: s}
 }
 
 // client is for all requests. Their contexts have the deadlines.
@@ -146,6 +147,10 @@ func (s *story) submit(sub submission, header ...string) (x execution) {
 // note remembers an execution: for the message if this test fails, and for the
 // auditor.
 func (s *story) note(id string) {
+	if s.test != nil {
+		s.test.note(id)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ids = append(s.ids, id)
@@ -240,7 +245,6 @@ func (s *story) list(query ...string) (items []execution, next string) {
 func (s *story) abandon() {
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 	defer stop()
-	s.user = operator // it may be another's
 	for _, id := range s.ids {
 		_, _ = s.try(ctx, http.MethodPost, "/api/v1/executions/"+id+"/cancel", nil)
 	}
@@ -248,6 +252,7 @@ func (s *story) abandon() {
 
 // explain logs how things stand with all that a failed test has submitted.
 func (s *story) explain() {
+	s.user = operator // it may be another's
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
 	for i, id := range s.ids {
