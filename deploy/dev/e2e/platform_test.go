@@ -109,6 +109,9 @@ func (p *platform) configure() error {
 		"CODESAGA_USER_HEADER="+userHeader,
 		"CODESAGA_OPERATORS="+operator,
 		"CODESAGA_LINK_SECRET="+rand.Text()+rand.Text(),
+		"CODESAGA_CALLBACK_SECRET="+callbackSecret,
+		"CODESAGA_CALLBACK_PORTS=any",
+		"CODESAGA_CALLBACK_ALLOW_PRIVATE=true",
 	)
 	for _, name := range []string{"web-1", "web-2", "worker", "bridge", "kube"} {
 		role, _, _ := strings.Cut(name, "-")
