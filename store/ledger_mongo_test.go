@@ -175,11 +175,11 @@ func TestNextIsFoundNearAndFar(t *testing.T) {
 // The row has where an execution began to wait; who asks gets where it waits.
 func TestPlaceInTheQueueIsThePresentOne(t *testing.T) {
 	s, ctx := openStore(t), t.Context()
-	s.Places = s.Ledger(narrow(1))
+	l := s.Ledger(narrow(1))
 	var xs []execution.Execution
 	for range 4 {
 		x := queued(t, s)
-		a, err := s.Places.Admit(ctx, execution.CapacityOf(x))
+		a, err := l.Admit(ctx, execution.CapacityOf(x))
 		must(t, err)
 		if !a.Granted {
 			must(t, s.SetQueue(ctx, x.ID, &execution.Queue{Position: a.Position}))
@@ -188,7 +188,9 @@ func TestPlaceInTheQueueIsThePresentOne(t *testing.T) {
 	}
 	places := func() (all []int64) {
 		for _, x := range xs {
-			if q := get(t, s, x.ID).Queue; q != nil {
+			q, err := l.Place(ctx, x.ID, x.Pool)
+			must(t, err)
+			if q != nil {
 				all = append(all, q.Position)
 			} else {
 				all = append(all, 0)
@@ -199,7 +201,7 @@ func TestPlaceInTheQueueIsThePresentOne(t *testing.T) {
 	if got := places(); !slices.Equal(got, []int64{0, 1, 2, 3}) {
 		t.Errorf("at first %v", got)
 	}
-	_, err := s.Places.Release(ctx, xs[1].ID, xs[1].Pool) // leaves the queue
+	_, err := l.Release(ctx, xs[1].ID, xs[1].Pool) // leaves the queue
 	must(t, err)
 	if got := places(); !slices.Equal(got, []int64{0, 0, 1, 2}) {
 		t.Errorf("after the first has left %v", got)
