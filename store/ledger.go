@@ -103,8 +103,8 @@ func (l *Ledger) Admit(ctx context.Context, c execution.Capacity) (execution.Adm
 	if p.holds(c.ID) {
 		return execution.Admission{Granted: true}, err
 	}
-	q, err := l.placeOf(ctx, w)
-	return execution.Admission{Position: q.Position, ETASeconds: q.ETASeconds, Patience: p.policy.MaxQueueSeconds}, err
+	q := l.arrive(ctx, w)
+	return execution.Admission{Position: q.Position, ETASeconds: q.ETASeconds, Patience: p.policy.MaxQueueSeconds}, nil
 }
 
 // entering lets w into its lane, and whoever is next into the pool. If now, it
@@ -178,7 +178,7 @@ func (l *Ledger) Move(ctx context.Context, id execution.ID, name string, to exec
 		return l.refill(ctx, p, gaps)
 	})
 	if err == nil && !p.holds(id) {
-		_, err = l.placeOf(ctx, *moved)
+		l.arrive(ctx, *moved)
 	}
 	return p.expectant(), err
 }
