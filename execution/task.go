@@ -85,7 +85,7 @@ func CapacityOf(x Execution) Capacity {
 // Admission is the answer to a request for capacity.
 type Admission struct {
 	Granted    bool
-	Position   int64   // in the queue, from 1; 0 when granted
+	Position   int64   // in the queue, from 1; 0 when granted, or if it cannot be told at once
 	ETASeconds float64 // an estimate; 0: not known
 	Patience   float64 // seconds that it may wait in all, as its pool has it now; 0: for ever
 }

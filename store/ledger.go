@@ -75,36 +75,39 @@ func (l *Ledger) Admit(ctx context.Context, c execution.Capacity) (execution.Adm
 	if err != nil {
 		return execution.Admission{}, err
 	}
-	if h := p.holder(c.ID); h != nil && !h.Unheard {
-		return execution.Admission{Granted: true}, nil
-	}
 	w := waiterOf(c, l.now())
-	if err := p.accepts(w); err != nil && !p.holds(c.ID) {
-		return execution.Admission{}, err
+	switch h := p.holder(c.ID); {
+	case h == nil:
+		p, w, err = l.seat(ctx, p, w)
+	case h.Unheard:
+		p, err = l.change(ctx, c.Pool, l.entering(w, false))
 	}
-	if a := p.account(c.UserID); p.room(w) && (a == nil || len(a.Heads) == 0) {
-		if p, err = l.change(ctx, c.Pool, l.entering(w, true)); err != nil {
-			return execution.Admission{}, err
+	if err != nil || p.holds(c.ID) {
+		return execution.Admission{Granted: err == nil}, err
+	}
+	q := l.arrive(ctx, w)
+	return execution.Admission{Position: q.Position, ETASeconds: q.ETASeconds, Patience: p.policy.MaxQueueSeconds}, nil
+}
+
+// seat lets w into p at once, if its user has nothing else waiting, or puts it
+// into the queue. It returns both as they are then.
+func (l *Ledger) seat(ctx context.Context, p pool, w waiter) (pool, waiter, error) {
+	if err := p.accepts(w); err != nil {
+		return p, w, err
+	}
+	var err error
+	if a := p.account(w.UserID); p.room(w) && (a == nil || len(a.Heads) == 0) {
+		if p, err = l.change(ctx, w.Pool, l.entering(w, true)); err != nil || p.holds(w.ID) {
+			return p, w, err
 		}
 	}
-	if !p.holds(c.ID) {
-		if w, err = l.queue.put(ctx, w); err != nil {
-			return execution.Admission{}, err
-		}
+	if w, err = l.queue.put(ctx, w); err != nil {
+		return p, w, err
 	}
-	if h := p.holder(c.ID); h == nil || h.Unheard {
-		if p, err = l.change(ctx, c.Pool, l.entering(w, false)); err != nil {
-			return execution.Admission{}, err
-		}
-		if p.holds(c.ID) { // it may have been let in between, before it was put
-			_, err = l.queue.drop(ctx, c.ID)
-		}
+	if p, err = l.change(ctx, w.Pool, l.entering(w, false)); err == nil && p.holds(w.ID) {
+		_, err = l.queue.drop(ctx, w.ID) // it may have been let in before it was put
 	}
-	if p.holds(c.ID) {
-		return execution.Admission{Granted: true}, err
-	}
-	q, err := l.placeOf(ctx, w)
-	return execution.Admission{Position: q.Position, ETASeconds: q.ETASeconds, Patience: p.policy.MaxQueueSeconds}, err
+	return p, w, err
 }
 
 // entering lets w into its lane, and whoever is next into the pool. If now, it
@@ -121,21 +124,6 @@ func (l *Ledger) entering(w waiter, now bool) func(context.Context, *pool) error
 		p.changed = p.changed && (!now || p.holds(w.ID))
 		return nil
 	}
-}
-
-// accepts reports what of w is larger than p.
-func (p *pool) accepts(w waiter) error {
-	var errs execution.FieldErrors
-	if !within(w.CPUMillis, p.policy.CPUMillis) {
-		errs = append(errs, execution.FieldError{Field: "limits.cpu_millis", Rule: "more than all of pool " + p.Name + " has"})
-	}
-	if !within(w.MemoryBytes, p.policy.MemoryBytes) {
-		errs = append(errs, execution.FieldError{Field: "limits.memory_bytes", Rule: "more than all of pool " + p.Name + " has"})
-	}
-	if len(errs) > 0 {
-		return errs
-	}
-	return nil
 }
 
 // Release gives back what id holds of a pool, or its place in the queue, and
@@ -178,7 +166,7 @@ func (l *Ledger) Move(ctx context.Context, id execution.ID, name string, to exec
 		return l.refill(ctx, p, gaps)
 	})
 	if err == nil && !p.holds(id) {
-		_, err = l.placeOf(ctx, *moved)
+		l.arrive(ctx, *moved)
 	}
 	return p.expectant(), err
 }

@@ -216,6 +216,21 @@ func (p *pool) fits(w waiter) bool {
 
 func within(n, bound int64) bool { return bound == 0 || n <= bound }
 
+// accepts reports what of w is larger than p.
+func (p *pool) accepts(w waiter) error {
+	var errs execution.FieldErrors
+	if !within(w.CPUMillis, p.policy.CPUMillis) {
+		errs = append(errs, execution.FieldError{Field: "limits.cpu_millis", Rule: "more than all of pool " + p.Name + " has"})
+	}
+	if !within(w.MemoryBytes, p.policy.MemoryBytes) {
+		errs = append(errs, execution.FieldError{Field: "limits.memory_bytes", Rule: "more than all of pool " + p.Name + " has"})
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
 // taken is what those who hold take together.
 func (p *pool) taken() (cpu, memory int64) {
 	for _, h := range p.Holders {

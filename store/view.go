@@ -19,6 +19,7 @@ type view struct {
 
 	mu     sync.Mutex // never held while the database is asked
 	made   time.Time
+	tried  time.Time     // to make it, for somebody in a hurry
 	cost   time.Duration // of making it
 	pool   pool
 	line   []place // in order
@@ -48,6 +49,11 @@ const (
 	// times as long as that took, but not for ever.
 	viewShare = 20
 	viewLife  = 10 * time.Second
+	// Who is in a hurry takes a view that is older, or does without if it cannot
+	// be had soon, and is not tried for again for a while.
+	hurryLife    = time.Minute
+	hurryPause   = 10 * time.Second
+	hurryTimeout = time.Second
 	// passLife is how long after Check a run may take to come to the ledger.
 	passLife = time.Second
 )
@@ -73,6 +79,28 @@ func (l *Ledger) look(ctx context.Context, name string) (*view, error) {
 	}
 	v.mu.Lock()
 	return v, nil
+}
+
+// glance is look for somebody in a hurry; nil if there is no view.
+func (l *Ledger) glance(ctx context.Context, name string) *view {
+	v := l.view(name)
+	v.mu.Lock()
+	if time.Since(v.made) < hurryLife {
+		return v
+	}
+	again := time.Since(v.tried) > hurryPause
+	v.tried = time.Now()
+	v.mu.Unlock()
+	if !again {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, hurryTimeout)
+	defer cancel()
+	v, err := l.look(ctx, name)
+	if err != nil {
+		return nil
+	}
+	return v
 }
 
 func (v *view) old() bool {
@@ -201,30 +229,26 @@ func (l *Ledger) Place(ctx context.Context, id execution.ID, name string) (*exec
 	if err != nil {
 		return nil, err
 	}
-	at, waits := v.known[id]
-	v.mu.Unlock()
-	if waits {
-		return l.placeOf(ctx, at.waiter)
+	if at, waits := v.known[id]; waits {
+		defer v.mu.Unlock()
+		return new(v.place(at.waiter, l.now())), nil
 	}
+	v.mu.Unlock()
 	w, err := l.queue.get(ctx, id) // it may have come after v was made
 	if err != nil || w == nil || w.Pool != name {
 		return nil, err
 	}
-	return l.placeOf(ctx, *w)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return new(v.place(*w, l.now())), nil
 }
 
-// placeOf is the place of w, which waits.
-func (l *Ledger) placeOf(ctx context.Context, w waiter) (*execution.Queue, error) {
-	v, err := l.look(ctx, w.Pool)
-	if err != nil {
-		return &execution.Queue{}, err
-	}
-	defer v.mu.Unlock()
-	at := v.add(w, l.now())
-	i := v.index(at)
+// place is where w stands, who waits.
+func (v *view) place(w waiter, now time.Time) execution.Queue {
+	i := v.index(v.add(w, now))
 	q := execution.Queue{Position: int64(i) + 1}
 	if v.pool.policy.Paused || slices.Contains(v.pool.policy.PausedLanguages, w.Language) {
-		return &q, nil // nobody knows
+		return q // nobody knows for how long
 	}
 	q.ETASeconds = v.pool.MeanHold * float64(q.Position) / float64(max(1, len(v.pool.Holders)))
 	if own := v.pool.policy.UserRunning; own > 0 {
@@ -236,5 +260,15 @@ func (l *Ledger) placeOf(ctx context.Context, w waiter) (*execution.Queue, error
 		}
 		q.ETASeconds = max(q.ETASeconds, v.pool.MeanHold*float64(mine)/float64(own))
 	}
-	return &q, nil
+	return q
+}
+
+// arrive puts w into line, and returns its place; an empty one if nobody knows.
+func (l *Ledger) arrive(ctx context.Context, w waiter) execution.Queue {
+	v := l.glance(ctx, w.Pool)
+	if v == nil {
+		return execution.Queue{}
+	}
+	defer v.mu.Unlock()
+	return v.place(w, l.now())
 }

@@ -100,17 +100,18 @@ func (d *waiterDocuments) move(ctx context.Context, id execution.ID, pool string
 }
 
 const (
-	few   = 16          // that next looks at in one go, if it can
-	brief = time.Second // how far it looks at first, in a lane of which it knows nothing
+	few    = 16          // that next looks at in one go, if it can
+	brief  = time.Second // how far it looks at first, in a lane of which it knows nothing
+	stride = 30          // how much farther each time after that
 )
 
-// next looks into the lane in steps of time, each eight times as long: a server
+// next looks into the lane in steps of time, each longer than the last: a server
 // that gathers all that matches before it sorts and cuts (the development
 // server does) must not gather a queue of thousands for each grant.
 func (d *waiterDocuments) next(ctx context.Context, pool string, g gap, but func(execution.ID) bool) (*waiter, error) {
 	pace := d.paceOf(g.lane)
 	end := time.Now().Add(time.Minute) // clocks differ
-	for from, step := g.from, pace; ; step *= 8 {
+	for from, step := g.from, pace; ; step *= stride {
 		to := from.Add(step)
 		last := to.After(end)
 		since := bson.M{"$gte": from, "$lt": to}
