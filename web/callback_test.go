@@ -89,11 +89,11 @@ func TestRedelivery(t *testing.T) {
 		}
 	}
 	s, g := withCallback()
-	g.memory.set("x1", func(x *execution.Execution) { x.CallbackURL = "" })
+	g.set("x1", func(x *execution.Execution) { x.CallbackURL = "" })
 	if w := ask(s, "POST", callbackOf+"/redeliver", ""); w.Code != 409 {
 		t.Errorf("without a callback: %d", w.Code)
 	}
-	g.memory.set("x1", func(x *execution.Execution) { x.CallbackURL, x.Status = "https://example.com", execution.Running })
+	g.set("x1", func(x *execution.Execution) { x.CallbackURL, x.Status = "https://example.com", execution.Running })
 	if w := ask(s, "POST", callbackOf+"/redeliver", ""); w.Code != 409 || len(g.started) != 0 {
 		t.Errorf("before the end: %d", w.Code)
 	}

@@ -31,7 +31,6 @@ type groups struct {
 	batches   map[string]execution.Batch
 	started   []string // and cancelled and so on, with a word in front
 	over      bool     // no workflow of a batch is found
-	states    []execution.BatchState
 	schedules map[string]execution.Schedule
 	clocks    map[string]execution.ScheduleState
 	log       []execution.Delivery

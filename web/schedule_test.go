@@ -68,7 +68,7 @@ func TestSchedulesThatAreRefused(t *testing.T) {
 		t.Errorf("a priority of operators: %d %s", w.Code, w.Body)
 	}
 	g.err = execution.FieldErrors{{Field: "cron", Rule: "means nothing"}}
-	if w := ask(s, "POST", schedules, nightly, "Idempotency-Key", "k"); w.Code != 422 || len(g.schedules) != 0 || len(g.memory.keys) != 0 {
+	if w := ask(s, "POST", schedules, nightly, "Idempotency-Key", "k"); w.Code != 422 || len(g.schedules) != 0 || len(g.keys) != 0 {
 		t.Errorf("a cron that only the clock refuses: %d %s, %v", w.Code, w.Body, g.schedules)
 	}
 }
@@ -76,8 +76,8 @@ func TestSchedulesThatAreRefused(t *testing.T) {
 func TestScheduleFailsAsAWhole(t *testing.T) {
 	s, g := withSchedules()
 	g.err = errSecret
-	if w := ask(s, "POST", schedules, nightly, "Idempotency-Key", "k"); w.Code != 503 || strings.Contains(w.Body.String(), "hunter2") || len(g.schedules) != 0 || len(g.clocks) != 0 || len(g.memory.keys) != 0 {
-		t.Errorf("%d %s, %v %v %v", w.Code, w.Body, g.schedules, g.clocks, g.memory.keys)
+	if w := ask(s, "POST", schedules, nightly, "Idempotency-Key", "k"); w.Code != 503 || strings.Contains(w.Body.String(), "hunter2") || len(g.schedules) != 0 || len(g.clocks) != 0 || len(g.keys) != 0 {
+		t.Errorf("%d %s, %v %v %v", w.Code, w.Body, g.schedules, g.clocks, g.keys)
 	}
 	g.err = nil
 	first := ask(s, "POST", schedules, nightly, "Idempotency-Key", "k")

@@ -146,7 +146,7 @@ func (a *app) web(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clock := temporal.Schedules{Client: sagas.Client}
+	clock := temporal.Schedules(sagas)
 	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
