@@ -276,7 +276,17 @@ func (e entered) run(ctx context.Context, argv []string, stdin string) (out, err
 	defer stop()
 	cmd := exec.CommandContext(ctx, "unshare", append([]string{"--mount", "--pid", "--fork", "--kill-child", "--net", "sh", filepath.Join(dev, "images/debian/enter.sh")}, argv...)...)
 	cmd.Env = append(os.Environ(), "LAYERS="+strings.Join(layers, ":"), "FOLDER="+e.folder, "SETTINGS="+strings.Join(settings, "\n"))
-	cmd.Stdin = strings.NewReader(stdin)
+	// A file, for nobody may open /dev/stdin if that is a pipe of ours.
+	path := filepath.Join(e.folder, "stdin")
+	if err := os.WriteFile(path, []byte(stdin), 0o644); err != nil {
+		return "", "", 0, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", "", 0, err
+	}
+	defer file.Close()
+	cmd.Stdin = file
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

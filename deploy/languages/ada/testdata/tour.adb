@@ -5,8 +5,9 @@ with GNAT.Compiler_Version;
 
 procedure Main is
    package Compiler is new GNAT.Compiler_Version;
+   Version : constant String := Compiler.Version;
 begin
-   Put_Line ("version " & Compiler.Version (1 .. 2));
+   Put_Line ("version " & Version (Version'First .. Version'First + 1));
    Put ("args ");
    for I in 1 .. Argument_Count loop
       Put ((if I > 1 then "|" else "") & Argument (I));

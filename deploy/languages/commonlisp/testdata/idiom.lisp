@@ -5,5 +5,5 @@
 (defmacro twice (form) `(progn ,form ,form))
 
 (let ((n 0))
-  (twice (incr n))
+  (twice (incf n))
   (format t "~a ~a ~r ~a~%" (area (make-instance 'square :side 3)) n 42 (loop for i below 5 when (evenp i) collect i)))

@@ -1,6 +1,6 @@
 (let ((version (lisp-implementation-version)))
   (format t "version ~a~%" (subseq version 0 (position #\. version :start (1+ (position #\. version))))))
-(format t "args ~{~a~^|~}~%" (nthcdr 3 sb-ext:*posix-argv*))
+(format t "args ~{~a~^|~}~%" (rest sb-ext:*posix-argv*))
 (format t "env ~a~%" (sb-ext:posix-getenv "GREETING"))
 (read-line)
 (format t "stdin ~a~%" (read-line))

@@ -1,1 +1,1 @@
-SELECT nothing FROM nowhere;
+SELECT n FROM nowhere;

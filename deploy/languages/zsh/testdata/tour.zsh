@@ -1,4 +1,4 @@
-print "version ${ZSH_VERSION%.*}" | sed -E 's/([0-9]+\.[0-9]+).*/\1/'
+print "version ${(j:.:)${(s:.:)ZSH_VERSION}[1,2]}"
 lines=("${(@f)$(cat)}")
 print "args ${(j:|:)@}"
 print "env $GREETING"
