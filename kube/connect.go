@@ -9,15 +9,15 @@ import (
 )
 
 // Connect returns a client for the cluster that the kubeconfig file describes,
-// or, if that is empty, for the one that it runs in; there the token is read
-// anew when it changes.
-func Connect(kubeconfig string) (kubernetes.Interface, error) {
+// or, if that is empty, for the one that it runs in, and its configuration. A
+// token that is in a file is read anew when it changes.
+func Connect(kubeconfig string) (kubernetes.Interface, *rest.Config, error) {
 	config, err := rest.InClusterConfig()
 	if kubeconfig != "" {
 		config, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("kubernetes: %w", err)
+		return nil, nil, fmt.Errorf("kubernetes: %w", err)
 	}
 	// The client's own brake of 5 calls a second is for command lines. The API
 	// server has its own, which the client obeys.
@@ -27,7 +27,7 @@ func Connect(kubeconfig string) (kubernetes.Interface, error) {
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("kubernetes: %w", err)
+		return nil, nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	return client, nil
+	return client, config, nil
 }

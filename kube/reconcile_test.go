@@ -114,7 +114,7 @@ func TestPodOfARunThatEndedIsNotKeptForEver(t *testing.T) {
 		if pod := s.pod(); pod.DeletionTimestamp != nil {
 			t.Error("not kept")
 		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep(90 * time.Second)
 		if pod := s.pod(); pod.DeletionTimestamp == nil {
 			t.Error("kept for ever")
 		}

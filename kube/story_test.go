@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
@@ -46,6 +47,38 @@ func TestStoryOfSuccess(t *testing.T) {
 		s.nothingLeft()
 		s.do(execution.Delete)
 		s.tells("pod_deleted")
+	})
+}
+
+// What the compiler says, and the files that a script leaves, come with what it
+// prints, in one order.
+func TestStoryOfACompiledRunWithArtifacts(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.node(running)
+		as := func(k runner.Kind, f runner.Frame) runner.Frame { f.Kind = k; return f }
+		s.print(started(), as(runner.CompileOut, printed(1, 0, "warning")), started(), printed(2, 0, "out"), as(runner.Ack, runner.Frame{Bytes: []byte("f1")}),
+			as(runner.Stderr, printed(3, 0, "err")), as(runner.ArtifactData, printed(4, 0, "bytes")),
+			ended(runner.End{
+				Frames: 4, StdoutBytes: 3, StderrBytes: 3, CompileBytes: 7, CompileTruncated: true, CompileWallSeconds: 2, CompileCPUSeconds: 1.5,
+				Artifacts: []runner.Artifact{{Path: "a/b", Bytes: 5, SHA256: "00"}}, ArtifactsSkipped: 2,
+			}))
+		s.tells("pod_created", "pod_scheduled", "pod_running", "1:warning", "2:out", "3:err", "4:bytes", "execution_completed")
+		var streams []execution.Stream
+		for _, c := range s.bus.chunks {
+			streams = append(streams, c.Stream)
+		}
+		if want := []execution.Stream{execution.Compile, execution.Stdout, execution.Stderr, execution.Artifacts}; !slices.Equal(streams, want) {
+			t.Errorf("%v", streams)
+		}
+		e := s.last()
+		want := &execution.Output{
+			Chunks: 4, StdoutBytes: 3, StderrBytes: 3, CompileBytes: 7, CompileTruncated: true,
+			Artifacts: []execution.Artifact{{Path: "a/b", Bytes: 5, SHA256: "00"}}, ArtifactsSkipped: 2,
+		}
+		if diff := cmp.Diff(want, e.Output); diff != "" || e.Usage.CompileWall != 2 || e.Usage.CompileCPU != 1.5 {
+			t.Errorf("%s\n%+v", diff, e.Usage)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/codesaga/codesaga/execution"
 	"github.com/codesaga/codesaga/runner"
 )
 
@@ -71,6 +72,9 @@ func TestVerdict(t *testing.T) {
 		{"the runner was killed", exit(137, "Error", ""), nil, false, "error system_error internal", -1},
 		{"the runner did not start", exit(128, "StartError", ""), nil, false, "error system_error internal", -1},
 		{"nobody knows", exit(137, "ContainerStatusUnknown", ""), nil, false, "error system_error node_lost", -1},
+		{"node shut down", exit(143, "Error", "Terminated"), stopped, false, "error system_error node_lost", -1},
+		{"node shut down, no frame", exit(137, "Error", "Terminated"), nil, false, "error system_error node_lost", -1},
+		{"node shut down after it ended", exit(0, "Completed", "Terminated"), &runner.End{}, false, "completed", 0},
 		{"the node did not take it", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu"}, nil, false, "error system_error pod_refused", -1},
 
 		{"running", alive, nil, false, "", 0},
@@ -99,6 +103,23 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("%s with %d, want %s with %d", got, code, tt.want, tt.code)
 			}
 		})
+	}
+}
+
+// What is said for people names the step.
+func TestMessages(t *testing.T) {
+	for want, end := range map[string]runner.End{
+		"the script took more memory than it may":           {Limit: "memory", Phase: runner.Run},
+		"the compile step took more memory than it may":     {OOMKilled: true, Phase: runner.Compile, ExitCode: 137},
+		"the compile step printed more than it may":         {Limit: "output", Phase: runner.Compile},
+		"the compile step took too long":                    {TimedOut: true, Phase: runner.Compile},
+		"the script opened more files than it may":          {Limit: "open_files", Phase: runner.Run},
+		"the script filled its disk":                        {Limit: "disk", Phase: runner.Run},
+		"the script hit its limit of something_of_tomorrow": {Limit: "something_of_tomorrow", Phase: runner.Run},
+	} {
+		if o := told(end); o.Message != want || o.Status == execution.Completed {
+			t.Errorf("%+v: %+v", end, o)
+		}
 	}
 }
 

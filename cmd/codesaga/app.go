@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,6 +19,7 @@ import (
 	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/deploy/languages"
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/kube"
 	"github.com/codesaga/codesaga/store"
 	"github.com/codesaga/codesaga/temporal"
 )
@@ -36,6 +38,9 @@ type app struct {
 	places func() (*store.Ledger, error)
 	sagas  func() (temporal.Sagas, error)
 	bus    func() *bridge.Publisher
+
+	roles      []string                    // of this process
+	kubeWorker atomic.Pointer[kube.Worker] // nil until there is one
 
 	mu      sync.Mutex
 	closers []func()

@@ -37,6 +37,9 @@ type Config struct {
 	TemporalUI     string
 	Kubeconfig     string
 	Namespace      string // of Kubernetes, where scripts run
+	Pool           string // that the role kube serves
+	NodeSelector   string // name=value, with commas between
+	Prepull        bool
 	RunnerImage    string
 	RuntimeClass   string
 	UserNamespaces bool
@@ -80,6 +83,9 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.StringVar(&c.TemporalUI, "temporal-ui-url", "", "Temporal UI that the page links to; empty: no link")
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "how to reach Kubernetes; empty: $KUBECONFIG, else as a pod of the cluster")
 	fs.StringVar(&c.Namespace, "pod-namespace", "codesaga-scripts", "Kubernetes namespace that scripts run in")
+	fs.StringVar(&c.Pool, "pool", "default", "pool whose runs the role kube does, in -pod-namespace; each pool needs a worker, and best a namespace, of its own")
+	fs.StringVar(&c.NodeSelector, "node-selector", "", "labels of the nodes that scripts may run on, name=value with commas between; empty: all")
+	fs.BoolVar(&c.Prepull, "prepull", false, "setup has every node pull the images of all languages before runs need them; needs image volumes")
 	fs.StringVar(&c.RunnerImage, "runner-image", "codesaga/runner:dev", "image that carries the runner")
 	fs.StringVar(&c.RuntimeClass, "runtime-class", "", "RuntimeClass of pods, such as gvisor; empty: the cluster's default")
 	fs.BoolVar(&c.UserNamespaces, "user-namespaces", true, "give each pod users of its own (Kubernetes 1.33 or later)")
@@ -151,10 +157,17 @@ func (c *Config) check() (errs error) {
 		wrong(execution.ValidPool(pool), "pools: %q: a name has 1 to 40 of a-z, 0-9 and -", pool)
 	}
 	wrong(len(list(c.Pools)) > 0, "pools: must not be empty")
+<<<<<<< HEAD
 	_, err = callback.ParseSecrets(c.CallbackSecret)
 	wrong(err == nil, "callback-secret: %v", err)
 	_, err = callback.ParsePorts(c.CallbackPorts)
 	wrong(err == nil, "callback-ports: %v", err)
+=======
+	wrong(execution.ValidPool(c.Pool), "pool: %q: a name has 1 to 40 of a-z, 0-9 and -", c.Pool)
+	_, err = pairs(c.NodeSelector)
+	wrong(err == nil, "%v", err)
+	wrong(!c.Prepull || !c.InitContainer, "prepull: needs image volumes, and -init-container says that there are none")
+>>>>>>> refs/heads/kube
 	host, _, err := net.SplitHostPort(c.Listen)
 	wrong(err == nil, "listen: %v", err)
 	wrong(err != nil || c.InsecureListen || loopback(host),
@@ -173,12 +186,29 @@ func list(s string) (items []string) {
 	return items
 }
 
+<<<<<<< HEAD
 // policy is how pools admit, as far as operators have set nothing else for one.
 func (c *Config) policy() execution.PoolPolicy {
 	return execution.PoolPolicy{
 		Executions: c.Concurrent, CPUMillis: c.PoolCPU, MemoryBytes: c.PoolMemory, UserRunning: c.UserRunning, UserQueued: c.UserQueued,
 		Queued: c.Queued, MaxQueueSeconds: c.QueueSeconds, AgeingSeconds: c.AgeingSeconds,
 	}
+=======
+// pairs reads -node-selector.
+func pairs(s string) (map[string]string, error) {
+	var all map[string]string
+	for _, item := range list(s) {
+		name, value, ok := strings.Cut(item, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("node-selector: %q is not name=value", item)
+		}
+		if all == nil {
+			all = make(map[string]string)
+		}
+		all[name] = value
+	}
+	return all, nil
+>>>>>>> refs/heads/kube
 }
 
 // loopback reports whether host is this machine and nothing else.

@@ -58,7 +58,7 @@ func run(p process) int {
 	case name == "version":
 		fmt.Fprintln(p.stdout, version)
 		return 0
-	case name == "setup" || name == "all" || slices.ContainsFunc(roles, func(r role) bool { return r.name == name }):
+	case name == "setup" || name == "doctor" || name == "all" || slices.ContainsFunc(roles, func(r role) bool { return r.name == name }):
 		return serve(p)
 	default:
 		return client.Run(context.Background(), p.args, client.IO{
@@ -76,7 +76,11 @@ func serve(p process) int {
 			stop()
 		}
 	}()
-	cfg, err := load(p.args[1:], p.getenv, p.stdout)
+	args := p.args[1:]
+	if p.args[0] == "doctor" { // the only command of the platform that says anything in JSON
+		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-json" || a == "--json" })
+	}
+	cfg, err := load(args, p.getenv, p.stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -97,10 +101,16 @@ func serve(p process) int {
 
 func work(ctx context.Context, p process, a *app) error {
 	defer a.close()
-	if p.args[0] == "setup" {
+	switch p.args[0] {
+	case "setup":
 		return a.setup(ctx, p.stdout)
+	case "doctor":
+		return a.doctor(ctx, p.stdout, slices.ContainsFunc(p.args, func(a string) bool { return a == "-json" || a == "--json" }))
 	}
 	chosen := slices.DeleteFunc(slices.Clone(roles), func(r role) bool { return p.args[0] != "all" && p.args[0] != r.name })
+	for _, r := range chosen {
+		a.roles = append(a.roles, r.name)
+	}
 	a.log.Info("starting", "roles", p.args[0], "version", version)
 	g, ctx := errgroup.WithContext(ctx) // the first to fail ends all: the process is started anew
 	for _, r := range chosen {
@@ -126,6 +136,7 @@ func usage(w io.Writer) {
 	}
 	fmt.Fprintf(w, "  %-10s %s\n", "all", "all of these in one process")
 	fmt.Fprintf(w, "  %-10s %s\n", "setup", "make topics, schemas, indexes and namespaces as far as they are missing")
+	fmt.Fprintf(w, "  %-10s %s\n", "doctor", "try whether the cluster keeps scripts in; -json")
 	fmt.Fprint(w, "\nThe client:\n")
 	for _, c := range client.Commands {
 		fmt.Fprintf(w, "  %-10s %s\n", c.Name, c.Help)

@@ -14,8 +14,12 @@ import (
 	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
+<<<<<<< HEAD
 	"github.com/codesaga/codesaga/kube"
 	"github.com/codesaga/codesaga/temporal"
+=======
+	"github.com/codesaga/codesaga/store"
+>>>>>>> refs/heads/kube
 	"github.com/codesaga/codesaga/web"
 	"github.com/codesaga/codesaga/workers"
 )
@@ -75,53 +79,6 @@ func (a *app) bridge(ctx context.Context) error {
 		g.Go(func() error { return c.Run(ctx) })
 	}
 	return g.Wait()
-}
-
-// podGrace is the time between SIGTERM and SIGKILL of a pod, in seconds: the
-// runner gives the script two, takes up to one to clear what is left, and then
-// has its last frame to write.
-const podGrace = 5
-
-// kube turns tasks into pods. It needs Kafka and a cluster, nothing else.
-func (a *app) kube(ctx context.Context) error {
-	cluster, err := kube.Connect(a.Kubeconfig)
-	if err != nil {
-		return err
-	}
-	bus := a.bus()
-	w := &kube.Worker{
-		Client: cluster, Namespace: a.Namespace, Bus: bus, Log: a.log, Metrics: kube.NewMetrics(a.registry),
-		Settings: kube.Settings{
-			RunnerImage: a.RunnerImage, RuntimeClass: a.RuntimeClass, UserNamespaces: a.UserNamespaces,
-			InitContainer: a.InitContainer, GraceSeconds: podGrace, StartSeconds: int64(a.StartTimeout.Seconds()),
-		},
-	}
-	if err := a.checked(ctx, w.Check); err != nil {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return w.Run(ctx) })
-	g.Go(func() error {
-		return a.consumer(bus, "kube", bridge.TasksTopic, bridge.On(a.codecs.Tasks, w.Do)).Run(ctx)
-	})
-	return g.Wait()
-}
-
-// checked returns when check finds nothing missing. It waits for a cluster that
-// is away or not set up yet; what waiting does not mend is an error.
-func (a *app) checked(ctx context.Context, check func(context.Context) error) error {
-	for {
-		err := check(ctx)
-		if execution.KindOf(err) != execution.Unavailable || ctx.Err() != nil {
-			return err
-		}
-		a.log.Warn("the cluster is not ready", "err", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(2 * time.Second):
-		}
-	}
 }
 
 // web serves people.
@@ -219,7 +176,7 @@ func (a *app) hosts() []string {
 
 // checks are those of readiness of a process that serves people.
 func (a *app) checks(mongo, temporal func(context.Context) error, live <-chan struct{}) []web.Check {
-	return []web.Check{
+	return append([]web.Check{
 		{Name: "mongodb", Check: mongo},
 		{Name: "temporal", Check: temporal},
 		{Name: "kafka", Check: a.cluster.Ping},
@@ -231,12 +188,13 @@ func (a *app) checks(mongo, temporal func(context.Context) error, live <-chan st
 				return errors.New("the readers of the live feed are not connected yet")
 			}
 		}},
-	}
+	}, a.handsChecks()...)
 }
 
 // health serves what operators ask of a process that serves nobody else.
 func (a *app) health(ctx context.Context) error {
-	server := &web.Server{Checks: []web.Check{{Name: "kafka", Check: a.cluster.Ping}}, Registry: a.registry, Log: a.log}
+	checks := append([]web.Check{{Name: "kafka", Check: a.cluster.Ping}}, a.handsChecks()...)
+	server := &web.Server{Checks: checks, Registry: a.registry, Log: a.log}
 	return a.listen(ctx, a.HealthListen, server.Handler())
 }
 

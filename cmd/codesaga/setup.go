@@ -6,8 +6,6 @@ import (
 	"io"
 
 	"github.com/codesaga/codesaga/bridge"
-	"github.com/codesaga/codesaga/execution"
-	"github.com/codesaga/codesaga/kube"
 	"github.com/codesaga/codesaga/temporal"
 )
 
@@ -57,16 +55,4 @@ func (a *app) setupTemporal(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return temporal.Setup(ctx, c, a.TemporalNS)
-}
-
-func (a *app) setupKubernetes(ctx context.Context) ([]string, error) {
-	cluster, err := kube.Connect(a.Kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	most := execution.DefaultBounds
-	return kube.Setup(ctx, cluster, kube.SetupOptions{
-		Namespace: a.Namespace, Pods: int64(2*a.Concurrent + 10), // one that ends is still there when the next begins
-		PodCPUMillis: most.CPUMillis.Max, PodMemoryBytes: most.MemoryBytes.Max,
-	})
 }
