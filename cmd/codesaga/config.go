@@ -157,17 +157,14 @@ func (c *Config) check() (errs error) {
 		wrong(execution.ValidPool(pool), "pools: %q: a name has 1 to 40 of a-z, 0-9 and -", pool)
 	}
 	wrong(len(list(c.Pools)) > 0, "pools: must not be empty")
-<<<<<<< HEAD
 	_, err = callback.ParseSecrets(c.CallbackSecret)
 	wrong(err == nil, "callback-secret: %v", err)
 	_, err = callback.ParsePorts(c.CallbackPorts)
 	wrong(err == nil, "callback-ports: %v", err)
-=======
 	wrong(execution.ValidPool(c.Pool), "pool: %q: a name has 1 to 40 of a-z, 0-9 and -", c.Pool)
 	_, err = pairs(c.NodeSelector)
 	wrong(err == nil, "%v", err)
 	wrong(!c.Prepull || !c.InitContainer, "prepull: needs image volumes, and -init-container says that there are none")
->>>>>>> refs/heads/kube
 	host, _, err := net.SplitHostPort(c.Listen)
 	wrong(err == nil, "listen: %v", err)
 	wrong(err != nil || c.InsecureListen || loopback(host),
@@ -186,14 +183,14 @@ func list(s string) (items []string) {
 	return items
 }
 
-<<<<<<< HEAD
 // policy is how pools admit, as far as operators have set nothing else for one.
 func (c *Config) policy() execution.PoolPolicy {
 	return execution.PoolPolicy{
 		Executions: c.Concurrent, CPUMillis: c.PoolCPU, MemoryBytes: c.PoolMemory, UserRunning: c.UserRunning, UserQueued: c.UserQueued,
 		Queued: c.Queued, MaxQueueSeconds: c.QueueSeconds, AgeingSeconds: c.AgeingSeconds,
 	}
-=======
+}
+
 // pairs reads -node-selector.
 func pairs(s string) (map[string]string, error) {
 	var all map[string]string
@@ -208,7 +205,6 @@ func pairs(s string) (map[string]string, error) {
 		all[name] = value
 	}
 	return all, nil
->>>>>>> refs/heads/kube
 }
 
 // loopback reports whether host is this machine and nothing else.

@@ -14,12 +14,7 @@ import (
 	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
-<<<<<<< HEAD
-	"github.com/codesaga/codesaga/kube"
 	"github.com/codesaga/codesaga/temporal"
-=======
-	"github.com/codesaga/codesaga/store"
->>>>>>> refs/heads/kube
 	"github.com/codesaga/codesaga/web"
 	"github.com/codesaga/codesaga/workers"
 )
