@@ -276,6 +276,7 @@ func TestSchedulesByCommand(t *testing.T) {
 // AD-14 and AD-11, by the command line. It holds up all others, so it is alone.
 func TestThePauseOfAPoolByCommand(t *testing.T) {
 	s := begin(t, 2*time.Minute)
+	s.user = operator
 	if got := s.cli("", "queue", "pause", "default"); got.code != 0 {
 		t.Fatalf("%+v", got)
 	}
