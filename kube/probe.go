@@ -52,7 +52,7 @@ func (w *Worker) Probe(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	defer w.removeProbe(ctx, beside.Name)
-	beside, err = w.until(ctx, beside.Name, func(pod *corev1.Pod) bool { return ran(pod) })
+	beside, err = w.until(ctx, beside.Name, ran)
 	if err != nil {
 		return Report{}, err
 	}
@@ -65,7 +65,7 @@ func (w *Worker) Probe(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	defer w.removeProbe(ctx, pod.Name)
-	if _, err = w.until(ctx, pod.Name, func(pod *corev1.Pod) bool { return terminated(pod) != nil }); err != nil {
+	if _, err = w.until(ctx, pod.Name, ran); err != nil {
 		return Report{}, err
 	}
 	said, err := w.said(ctx, pod.Name)
@@ -130,7 +130,7 @@ func (w *Worker) until(ctx context.Context, name string, as func(*corev1.Pod) bo
 	}
 }
 
-// said is what the probe in pod printed.
+// said is what the probe in pod prints until it ends.
 func (w *Worker) said(ctx context.Context, pod string) (p runner.Probe, err error) {
 	open := w.openLog
 	if open == nil {

@@ -47,7 +47,7 @@ func (p *platform) audit(ctx context.Context) error {
 		do   func(context.Context) []error
 	}{
 		{"executions", a.executions}, {"timelines", a.timelines}, {"results", a.results},
-		{"cluster", a.cluster}, {"ledger", a.ledger}, {"processes", a.processes},
+		{"cluster", a.cluster}, {"ledger", a.ledger}, {"processes", a.processes}, {"account", a.refused},
 	} {
 		found := check.do(ctx)
 		if n := len(found); n > 10 {

@@ -28,6 +28,8 @@ type object struct {
 	Metadata struct {
 		Name   string            `json:"name"`
 		Labels map[string]string `json:"labels"`
+
+		DeletionTimestamp string `json:"deletionTimestamp"`
 	} `json:"metadata"`
 	Spec   json.RawMessage `json:"spec"`
 	Status json.RawMessage `json:"status"`
@@ -42,8 +44,10 @@ const (
 	ranges     = "/api/v1/namespaces/%s/limitranges"
 )
 
-// executionLabel is on all that belongs to one execution.
-const executionLabel = "codesaga/execution"
+const (
+	executionLabel = "codesaga/execution" // is on all that belongs to one execution
+	probeLabel     = "codesaga/probe"     // on pods that try whether they can get out
+)
 
 func openCluster(kubeconfig, namespace string) (*cluster, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
@@ -114,14 +118,15 @@ func (c *cluster) left(ctx context.Context, id string) (names []string, err erro
 }
 
 // belongs reports whether o was made for the execution id, or for any. In this
-// namespace all pods were, and all ConfigMaps but the one that each has.
+// namespace all pods were that are no probes, and all ConfigMaps but the one
+// that each has.
 func (o object) belongs(kind, id string) bool {
 	if id != "" {
 		return o.Metadata.Labels[executionLabel] == id || strings.Contains(o.Metadata.Name, id)
 	}
 	switch kind {
 	case pods:
-		return true
+		return o.Metadata.Labels[probeLabel] == ""
 	case configMaps:
 		return o.Metadata.Name != "kube-root-ca.crt"
 	default:

@@ -23,7 +23,7 @@ func TestCrash(t *testing.T) {
 	killing.Lock()
 	defer killing.Unlock()
 	the.crashing()
-	for _, role := range []string{"worker", "bridge", "kube", "web-1"} { // SA-06, SA-07, DF-25, DF-26
+	for _, role := range []string{"worker", "bridge", "kube-1", "kube-2", "web-1"} { // SA-06, SA-07, DF-25, DF-26
 		t.Run(role, func(t *testing.T) { crashRole(t, role) })
 	}
 	for _, part := range []string{"temporal", "kafka", "registry", "mongo", "apiserver", "kubelet", "containerd", "etcd"} {

@@ -32,6 +32,7 @@ type platform struct {
 	all      []*process
 	urls     []string // of the web processes
 	cluster  *cluster
+	account  *account // of the kube workers
 	ledger   *ledger
 }
 
@@ -112,8 +113,10 @@ func (p *platform) configure() error {
 		"CODESAGA_CALLBACK_SECRET="+callbackSecret,
 		"CODESAGA_CALLBACK_PORTS=any",
 		"CODESAGA_CALLBACK_ALLOW_PRIVATE=true",
+		"CODESAGA_POOLS=default,gpu,nowhere",
 	)
-	for _, name := range []string{"web-1", "web-2", "worker", "bridge", "kube"} {
+	p.account = &account{cluster: p.cluster, folder: p.folder}
+	for _, name := range []string{"web-1", "web-2", "worker", "bridge", "kube-1", "kube-2"} {
 		role, _, _ := strings.Cut(name, "-")
 		address, err := freeAddress()
 		if err != nil {
@@ -124,8 +127,12 @@ func (p *platform) configure() error {
 			setting = "CODESAGA_LISTEN="
 			p.urls = append(p.urls, "http://"+address)
 		}
+		env := append(slices.Clip(p.env), setting+address)
+		if role == "kube" {
+			env = append(env, "KUBECONFIG="+p.account.kubeconfig())
+		}
 		p.all = append(p.all, &process{
-			name: name, bin: p.bin, args: []string{role}, env: append(slices.Clip(p.env), setting+address),
+			name: name, bin: p.bin, args: []string{role}, env: env,
 			log: filepath.Join(p.folder, name+".log"), ready: "http://" + address + "/readyz",
 		})
 	}
@@ -156,6 +163,9 @@ func (p *platform) setup(ctx context.Context) error {
 }
 
 func (p *platform) start(ctx context.Context) error {
+	if err := p.account.open(ctx, p.kubeconfig); err != nil {
+		return err
+	}
 	for _, proc := range p.all {
 		if err := proc.start(); err != nil {
 			return err
