@@ -26,7 +26,7 @@ func TestArtifactsOnlyCount(t *testing.T) {
 	}
 	const want = "0.1 0.2 0.5 end"
 	live := make(feedOf, 10)
-	s, m, _ := serve(live)
+	s, _, _ := serve(live)
 	for _, u := range all[:5] {
 		live <- u
 	}
@@ -34,7 +34,7 @@ func TestArtifactsOnlyCount(t *testing.T) {
 	if w := ask(s, "GET", streamOf, ""); ids(w) != "0.1 0.2 0.5" {
 		t.Errorf("live: %s", ids(w))
 	}
-	s, m, _ = serve(nil)
+	s, m, _ := serve(nil)
 	m.add(all...)
 	w := ask(s, "GET", streamOf, "")
 	if sent, _ := frames(w); ids(w) != want || sent[2].data != `{"stream":"compile","position":0,"text":"warning"}` || strings.Contains(w.Body.String(), "artifacts\",\"position") {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -181,8 +182,8 @@ func (s *Server) write(ctx context.Context, x execution.Execution) error {
 func (s *Server) takeBack(ctx context.Context, r *request) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer stop()
-	for i := len(r.undo) - 1; i >= 0; i-- {
-		if err := r.undo[i](ctx); err != nil {
+	for _, undo := range slices.Backward(r.undo) {
+		if err := undo(ctx); err != nil {
 			s.Log.Error("a failed submission was not taken back", "execution", r.x.ID, "err", err)
 		}
 	}

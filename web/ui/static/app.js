@@ -64,6 +64,7 @@ function join(id) {
 
 // restore is for streams that were blocked: the result has the output, too.
 function restore(result) {
+  if (result.compile_output) output.add({ stream: "compile", text: result.compile_output });
   for (const stream of ["stdout", "stderr"]) if (result[stream]) output.add({ stream, text: result[stream] });
   $("copy").disabled = output.empty;
 }
