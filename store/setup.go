@@ -22,7 +22,7 @@ type index struct {
 	fields bson.D
 	unique bool
 	sparse bool          // only of documents that have a field of it
-	where  string        // only of documents that have this field
+	where  bson.M        // only of documents like this
 	life   time.Duration // of a document after the time in its field; 0: for ever
 }
 
@@ -41,7 +41,7 @@ func (s *Store) indexes() []index {
 		{of: s.executions, name: "pool_newest", fields: append(up("pool"), newest...)},
 		{of: s.executions, name: "priority_newest", fields: append(up("priority"), newest...)},
 		{of: s.executions, name: "retries", fields: up("parent_id"), sparse: true},
-		{of: s.executions, name: "of_batch", fields: up("batch_id", "batch_index", "attempt", "status", "judge.passed"), where: "batch_id"},
+		{of: s.executions, name: "of_batch", fields: up("batch_id", "batch_index", "attempt", "status", "judge.passed"), where: bson.M{"batch_id": bson.M{"$exists": true}}},
 		{of: s.executions, name: "of_schedule", fields: up("schedule_id"), sparse: true},
 		{of: s.chunks, name: "in_order", fields: up("execution_id", "number"), unique: true},
 		{of: s.chunks, name: "of_stream", fields: up("execution_id", "stream", "position")},
@@ -56,6 +56,7 @@ func (s *Store) indexes() []index {
 		{of: s.deliveries, name: "life", fields: up("at"), life: eventLife},
 		{of: s.hosts, name: "life", fields: up("last"), life: eventLife},
 		{of: s.batches, name: "user_newest", fields: append(up("user_id"), newest...)},
+		{of: s.batches, name: "abandoned", fields: up("created_at"), where: bson.M{"stored": false}, life: keyLife},
 		{of: s.schedules, name: "user_newest", fields: append(up("user_id"), newest...)},
 	}
 }
@@ -84,8 +85,8 @@ func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 		if i.sparse {
 			o.SetSparse(true)
 		}
-		if i.where != "" {
-			o.SetPartialFilterExpression(bson.M{i.where: bson.M{"$exists": true}})
+		if i.where != nil {
+			o.SetPartialFilterExpression(i.where)
 		}
 		if i.life > 0 {
 			o.SetExpireAfterSeconds(int32(i.life.Seconds()))

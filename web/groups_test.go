@@ -95,7 +95,7 @@ func (g *groups) Batches(_ context.Context, user, _ string, _ int) (page []execu
 			page = append(page, b)
 		}
 	}
-	return page, "", g.err
+	return page, "", g.memory.err
 }
 
 func (g *groups) OpenBatches(ctx context.Context, user string) ([]execution.Batch, error) {

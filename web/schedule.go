@@ -82,9 +82,10 @@ func (s *Server) createSchedule(c *gin.Context) error {
 		}
 		sched.ID = string(holder)
 	}
-	if err := s.beginSchedule(ctx, sched, replayed); err != nil {
+	id := sched.ID
+	if sched, err = s.beginSchedule(ctx, sched, replayed); err != nil {
 		if key != "" && !replayed {
-			s.giveBack(ctx, sched.ID, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
+			s.giveBack(ctx, id, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
 		}
 		return err
 	}
@@ -127,26 +128,28 @@ func (s *Server) scheduleOf(b ScheduleRequest, user string) (execution.Schedule,
 }
 
 // beginSchedule makes sched durable and starts its clock, or leaves nothing of
-// it.
-func (s *Server) beginSchedule(ctx context.Context, sched execution.Schedule, replayed bool) error {
+// it. It returns what is kept: of a request that was accepted before, that.
+func (s *Server) beginSchedule(ctx context.Context, sched execution.Schedule, replayed bool) (execution.Schedule, error) {
 	if replayed {
-		if was, err := s.Schedules.Schedule(ctx, sched.ID); err == nil {
-			return notDurable(s.Clock.Create(ctx, was))
-		} else if execution.KindOf(err) != execution.NotFound {
-			return err
+		was, err := s.Schedules.Schedule(ctx, sched.ID)
+		if err == nil { // its clock may not have been started
+			return was, notDurable(s.Clock.Create(ctx, was))
+		}
+		if execution.KindOf(err) != execution.NotFound {
+			return sched, err
 		}
 	}
 	mine, err := s.Schedules.Schedules(ctx, sched.UserID)
 	if err != nil {
-		return notDurable(err)
+		return sched, notDurable(err)
 	}
 	if len(mine) >= maxSchedules {
-		return execution.Coded(execution.Exhausted, "too_many_schedules", "you have %d schedules, and may have %d: delete one first", len(mine), maxSchedules)
+		return sched, execution.Coded(execution.Exhausted, "too_many_schedules", "you have %d schedules, and may have %d: delete one first", len(mine), maxSchedules)
 	}
 	if err = s.Schedules.CreateSchedule(ctx, sched); err == nil {
 		err = s.Clock.Create(ctx, sched)
 	}
-	if err != nil {
+	if err != nil && !replayed { // what is another's to answer for stays
 		s.giveBack(ctx, sched.ID, func(ctx context.Context) error {
 			if err := s.Clock.Delete(ctx, sched.ID); err != nil {
 				return err
@@ -154,7 +157,7 @@ func (s *Server) beginSchedule(ctx context.Context, sched execution.Schedule, re
 			return s.Schedules.DeleteSchedule(ctx, sched.ID)
 		})
 	}
-	return notDurable(err)
+	return sched, notDurable(err)
 }
 
 // giveBack does its best to take back what a failed request wrote, also if it
