@@ -160,7 +160,7 @@ func (r *run) admit(ctx workflow.Context) error {
 			return err
 		}
 		r.asked = false
-		if _, err := until(ctx, wait, func() bool { return r.woken || r.asked }); err != nil {
+		if err := until(ctx, wait, func() bool { return r.woken || r.asked }); err != nil {
 			return err
 		}
 	}
