@@ -212,7 +212,7 @@ func TestBatchRunJudgesAScript(t *testing.T) {
 // EX-30, by the command line.
 func TestBatchByCommand(t *testing.T) {
 	s := beside(t, 2*time.Minute)
-	body := `{"language":"python","script":"import sys; print(sys.argv[1:])","items":[{"args":["a"]},{"args":["b"]},{"language":"cobol"}]}`
+	body := `{"language":"python","script":"import sys; print(sys.argv[1:])","items":[{"args":["a"]},{"args":["b"]},{"language":"klingon"}]}`
 	submitted := s.cli(body, "batch", "submit", "-", "--max-parallel", "2")
 	id := strings.TrimSpace(submitted.out)
 	if submitted.code != 1 || id == "" || !strings.Contains(submitted.err, "item 2 was refused") {
