@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// account is a row of a report of usage.
-type account struct {
+// bill is a row of a report of usage.
+type bill struct {
 	Key   string         `json:"key"`
 	Runs  int            `json:"runs"`
 	By    map[string]int `json:"by_status"`
@@ -33,7 +33,7 @@ func TestUsageAgreesWithTheRuns(t *testing.T) {
 	me := s.as("meter-" + s.word())
 	burn := python("import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass")
 	burn.Limits = &limits{Memory: 256 << 20}
-	want := map[string]*account{"python": {}, "bash": {}}
+	want := map[string]*bill{"python": {}, "bash": {}}
 	for _, x := range me.runs(burn, bash("sleep 1"), bash("exit 3"), bash("echo x")) {
 		var full struct {
 			Result struct {
@@ -52,8 +52,8 @@ func TestUsageAgreesWithTheRuns(t *testing.T) {
 		sum.GiB, sum.Queue = sum.GiB+r.GiB, sum.Queue+r.Queue
 	}
 	var report struct {
-		Items []account
-		Total account
+		Items []bill
+		Total bill
 	}
 	me.into(me.do(http.MethodGet, me.usage("&group_by=language"), nil), http.StatusOK, &report)
 	if len(report.Items) != 2 || report.Total.Runs != 4 || report.Total.By["completed"] != 3 || report.Total.By["failed"] != 1 {
