@@ -277,10 +277,10 @@ func TestSchedulesByCommand(t *testing.T) {
 func TestThePauseOfAPoolByCommand(t *testing.T) {
 	s := begin(t, 2*time.Minute)
 	s.user = operator
+	s.restored()
 	if got := s.cli("", "queue", "pause", "default"); got.code != 0 {
 		t.Fatalf("%+v", got)
 	}
-	t.Cleanup(func() { s.cli("", "queue", "resume") })
 	script := s.script("hi.py", "print('hi')\n")
 	ran := s.cli("", "run", "--detach", "--priority", "low", script)
 	id := strings.TrimSpace(ran.out)
