@@ -21,7 +21,7 @@ const (
 	mostArtifactBytes = 10 << 20 // of all together
 	longestPath       = 255      // bytes
 
-	collectTime = 10 * time.Second // more than that is left behind
+	collectTime = 20 * time.Second // more than that is left behind
 	mostNames   = 1024             // that are remembered, to take the first ones of
 )
 
