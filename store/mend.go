@@ -44,10 +44,7 @@ func (l *Ledger) inTurn(name string, ws []waiter) []waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := l.swept[name]
-	from := slices.IndexFunc(ws, func(w waiter) bool { return last.before(w) })
-	if from < 0 {
-		from = 0
-	}
+	from := max(slices.IndexFunc(ws, func(w waiter) bool { return last.before(w) }), 0)
 	ws = ws[from:min(len(ws), from+swept)]
 	if len(ws) > 0 {
 		l.swept[name] = ws[len(ws)-1]
@@ -107,7 +104,7 @@ func (l *Ledger) mend(ctx context.Context, name string) ([]execution.ID, error) 
 			switch {
 			case w == nil:
 				gaps = append(gaps, p.forget(id)...)
-			case !p.holds(id) && !(p.heads(*w) && p.headed(id) == 1):
+			case !p.holds(id) && (!p.heads(*w) || p.headed(id) != 1):
 				gaps = append(gaps, p.forget(id)...) // also of a lane that it left
 				p.enter(*w)
 			}

@@ -143,10 +143,10 @@ func (l *Ledger) renew(ctx context.Context, name string, v *view, still func(*vi
 	if err != nil {
 		return err
 	}
-	v.pool, v.line = p, slices.DeleteFunc(line, func(at place) bool { return v.left[at.waiter.ID] })
+	v.pool, v.line = p, slices.DeleteFunc(line, func(at place) bool { return v.left[at.ID] })
 	v.known, v.ends = make(map[execution.ID]place, len(ws)), make(map[share]float64)
 	for _, at := range v.line {
-		v.known[at.waiter.ID], v.ends[share{at.UserID, at.level}] = at, at.turn
+		v.known[at.ID], v.ends[share{at.UserID, at.level}] = at, at.turn
 	}
 	for _, w := range v.came {
 		if !v.left[w.ID] && !p.holds(w.ID) {
