@@ -41,7 +41,7 @@ e2e: build $(DEV) languages ## end to end, on the real stack
 	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store ./temporal; go -C deploy/dev/e2e test -count=1 -timeout 45m ./...'
 
 chaos: build $(DEV) ## a thousand kills at random; their report goes into deploy/bench/RESULTS.md
-	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestChaos$$' . \
+	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestDF21Chaos$$' . \
 		-chaos.runs=$(or $(RUNS),5000) -chaos.kills=$(or $(KILLS),1000) -chaos.report=$(CURDIR)/deploy/bench/RESULTS.md
 
 bench: build $(DEV) ## measure, on the real stack, and print figures

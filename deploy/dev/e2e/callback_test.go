@@ -156,7 +156,7 @@ func TestACallbackIsSignedAndTriedAgain(t *testing.T) {
 }
 
 // DF-34: where an answer leads is not where a callback goes.
-func TestACallbackGoesNowhereElse(t *testing.T) {
+func TestDF34ACallbackGoesNowhereElse(t *testing.T) {
 	s := beside(t, 3*time.Minute)
 	r := receive(t, map[string][]int{"/moved": {302, 307}, "/gone": {410}})
 	moved, gone := s.called(r.URL+"/moved"), s.called(r.URL+"/gone")

@@ -12,7 +12,7 @@ import (
 )
 
 // EX-02, EX-03, DF-42.
-func TestTheScriptGetsItsInputByteForByte(t *testing.T) {
+func TestDF42TheScriptGetsItsInputByteForByte(t *testing.T) {
 	s := beside(t, time.Minute)
 	sub := python(`
 import json, os, sys
