@@ -44,6 +44,7 @@ func (w *Worker) pass(ctx context.Context, t execution.Task) error {
 	if t.ExecutionID == "" || t.Feed == nil || t.Feed.ID == "" || len(t.Feed.Data) > execution.MaxFeedBytes {
 		return execution.Errorf(execution.Invalid, "task without an execution or a feed, or with too large a one")
 	}
+	worker := ctx
 	ctx, stop := context.WithTimeout(ctx, passWithin)
 	defer stop()
 	line := runner.EncodeFeed(t.Feed.ID, t.Feed.Data, t.Feed.Close, t.Feed.Signal)
@@ -65,6 +66,9 @@ func (w *Worker) pass(ctx context.Context, t execution.Task) error {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
+			if worker.Err() != nil { // somebody else has to
+				return worker.Err()
+			}
 			w.metrics().feeds.WithLabelValues("failed").Inc()
 			w.log().WarnContext(ctx, "feed given up", "execution", t.ExecutionID, "err", err)
 			return nil

@@ -168,6 +168,19 @@ func TestFeedsThatNobodyHearsAreDropped(t *testing.T) {
 	}
 }
 
+// A worker that ends leaves the feed to another: it is not done.
+func TestFeedOfAWorkerThatEndsIsNotLost(t *testing.T) {
+	feeding(t, func(s *stage, c *console) {
+		c.deaf = 100
+		ctx, stop := context.WithCancel(s.Context())
+		time.AfterFunc(time.Second, stop)
+		err := s.Do(ctx, execution.Task{Action: execution.Pass, ExecutionID: "x1", Feed: &execution.Feed{ID: "f1"}})
+		if err == nil {
+			t.Error("the feed counts as passed")
+		}
+	})
+}
+
 // While the API server is away a feed waits, and is not lost at once.
 func TestFeedOutlastsAShortOutage(t *testing.T) {
 	feeding(t, func(s *stage, c *console) {

@@ -35,6 +35,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	var parts sync.WaitGroup
 	defer parts.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nobody here tells any more
 	defer stop()
 	parts.Go(func() { pods.RunWithContext(watching) })
