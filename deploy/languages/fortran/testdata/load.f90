@@ -1,6 +1,6 @@
 program load
   implicit none
-  integer(1), allocatable :: held(:)
+  integer(1), allocatable, volatile :: held(:)
   integer :: i
   allocate (held(40 * 1024**2))
   held = 1
