@@ -9,15 +9,21 @@ BIN := $(CURDIR)/bin
 DEV := $(BIN)/codesaga-dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help dev dev-down build test test-unit lint e2e chaos bench history tidy
+.PHONY: help dev dev-down languages languages-pin build test test-unit lint e2e chaos bench history tidy
 help: ## print this
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 dev: build $(DEV) ## set all up, start the real stack and the platform, run a first script
 	@deploy/dev/dev.sh
 
 dev-down: $(DEV) ## stop what "make dev" started
 	@$(DEV) down
+
+languages: $(DEV) ## build the languages' images, or those of ONLY="ruby go:1.26", and import them
+	@$(DEV) images $(ONLY)
+
+languages-pin: $(DEV) ## write the digests of the images that nodes pull into deploy/languages, or INTO=folder
+	@$(DEV) pin $(if $(INTO),-into '$(INTO)')
 
 build: ## build the binary into bin/
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/codesaga ./cmd/codesaga
@@ -31,11 +37,11 @@ test-unit: ## the fast tests, without the stack
 lint: ## gofmt, tidy, vet, golangci-lint, workflowcheck
 	@deploy/dev/lint.sh
 
-e2e: build $(DEV) ## end to end, on the real stack
-	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store; go -C deploy/dev/e2e test -count=1 -timeout 30m ./...'
+e2e: build $(DEV) languages ## end to end, on the real stack
+	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store ./temporal; go -C deploy/dev/e2e test -count=1 -timeout 60m ./...'
 
 chaos: build $(DEV) ## a thousand kills at random; their report goes into deploy/bench/RESULTS.md
-	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestChaos$$' . \
+	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestDF21Chaos$$' . \
 		-chaos.runs=$(or $(RUNS),5000) -chaos.kills=$(or $(KILLS),1000) -chaos.report=$(CURDIR)/deploy/bench/RESULTS.md
 
 bench: build $(DEV) ## measure, on the real stack, and print figures

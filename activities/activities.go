@@ -21,14 +21,17 @@ type Store interface {
 
 // Ledger is who has capacity, and who waits for it.
 type Ledger interface {
-	// Admit answers how things stand; Exhausted when the queue is full.
+	// Admit answers how things stand; Invalid if it will never fit.
 	Admit(context.Context, execution.Capacity) (execution.Admission, error)
-	// Release forgets an execution and returns who has capacity because of that.
-	Release(ctx context.Context, id execution.ID, pool string) (granted []execution.ID, err error)
+	// Release forgets an execution and returns who should ask again because of
+	// that.
+	Release(ctx context.Context, id execution.ID, pool string) ([]execution.ID, error)
 	// Entries returns who has held, or waited, since before a time.
 	Entries(ctx context.Context, before time.Time) ([]execution.Held, error)
 	// Policy returns how a pool admits now.
 	Policy(ctx context.Context, pool string) (execution.PoolPolicy, error)
+	// Mend finds who was overlooked, and returns who should ask again.
+	Mend(context.Context) ([]execution.ID, error)
 }
 
 // Publisher sends events and tasks to the rest of the platform. What it has
@@ -137,21 +140,40 @@ func (a *Activities) Release(ctx context.Context, id execution.ID, pool string) 
 	if err != nil {
 		return err
 	}
-	for _, next := range granted {
-		_ = a.Sagas.Wake(ctx, next) // a sweep wakes it, only later
-	}
+	a.wake(ctx, granted)
 	return nil
+}
+
+func (a *Activities) wake(ctx context.Context, ids []execution.ID) {
+	for _, id := range ids {
+		_ = a.Sagas.Wake(ctx, id) // it asks the ledger by itself, only later
+	}
 }
 
 // CreatePod asks a kube worker for the pod of id. The answer is an event. That
 // the task is void after notAfter is decided in the workflow: an attempt that
 // hangs, and goes through when all is over, must not make a pod.
+//
+// What the store knows goes before what the saga does, which an operator may
+// have taken back to its beginning: of a script that was started no pod is made
+// any more, and of one that has ended none is asked for.
 func (a *Activities) CreatePod(ctx context.Context, id execution.ID, notAfter time.Time) (execution.TaskTerms, error) {
 	x, err := a.Store.Get(ctx, id)
 	if err != nil {
 		return execution.TaskTerms{}, err
 	}
-	return execution.TaskTerms{StartSeconds: a.StartTimeout.Seconds()}, a.Bus.Send(ctx, execution.Task{
+	terms := execution.TaskTerms{StartSeconds: a.StartTimeout.Seconds(), Started: x.StartedAt != nil}
+	if x.Status.Terminal() {
+		terms.Ended = x.Status
+		if x.Status == execution.Errored && x.Outcome != nil {
+			terms.Reason = x.Outcome.Reason
+		}
+		return terms, nil
+	}
+	if terms.Started {
+		notAfter = x.CreatedAt
+	}
+	return terms, a.Bus.Send(ctx, execution.Task{
 		Action: execution.Create, ExecutionID: id, UserID: x.UserID, Pool: x.Pool, Language: x.Language, Attempt: x.Attempt,
 		CorrelationID: x.CorrelationID, NotAfter: &notAfter, Program: &x.Program, Input: &x.Input, Limits: &x.Limits,
 		Interactive: x.Interactive, Egress: x.Egress,

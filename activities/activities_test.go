@@ -101,6 +101,10 @@ func (p *platform) Policy(context.Context, string) (execution.PoolPolicy, error)
 	return p.policy, nil
 }
 
+func (p *platform) Mend(context.Context) ([]execution.ID, error) {
+	return []execution.ID{"overlooked"}, nil
+}
+
 func (p *platform) Publish(_ context.Context, events ...execution.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,7 +159,7 @@ func TestTaskCarriesAllThatAKubeWorkerNeeds(t *testing.T) {
 	p, soon := &platform{rows: []execution.Execution{{
 		ID: "x1", UserID: "ann", Pool: "gpu", Language: "python", Attempt: 2, CorrelationID: "c1",
 		Program: execution.Program{Image: "python:3.11"}, Input: execution.Input{Script: "print(1)"},
-		Interactive: true, Egress: []execution.Egress{{CIDR: "192.0.2.0/24"}},
+		Interactive: true, Egress: []execution.Egress{{CIDR: "192.0.2.0/24"}}, Status: execution.Queued,
 	}}}, time.Now().Add(time.Minute)
 	terms, err := p.activities().CreatePod(t.Context(), "x1", soon)
 	if err != nil || terms.StartSeconds != 40 {
@@ -166,6 +170,31 @@ func TestTaskCarriesAllThatAKubeWorkerNeeds(t *testing.T) {
 		got.CorrelationID != "c1" || got.Program.Image != "python:3.11" || got.Input.Script != "print(1)" || got.Limits == nil || !got.NotAfter.Equal(soon) ||
 		!got.Interactive || len(got.Egress) != 1 {
 		t.Errorf("sent %+v", got)
+	}
+}
+
+// SA-10: whatever a saga asks for.
+func TestNoPodIsMadeOfAScriptThatWasStarted(t *testing.T) {
+	created, soon := time.Now().Add(-time.Minute), time.Now().Add(time.Minute)
+	p := &platform{rows: []execution.Execution{
+		{ID: "queued", Status: execution.Queued, CreatedAt: created},
+		{ID: "runs", Status: execution.Running, CreatedAt: created, StartedAt: &created},
+		{ID: "failed", Status: execution.Failed, StartedAt: &created, Outcome: &execution.Outcome{Reason: "not told"}},
+		{ID: "lost", Status: execution.Errored, Outcome: &execution.Outcome{Reason: "node_lost"}},
+	}}
+	a := p.activities()
+	for id, want := range map[execution.ID]execution.TaskTerms{
+		"queued": {StartSeconds: 40}, "runs": {StartSeconds: 40, Started: true},
+		"failed": {StartSeconds: 40, Started: true, Ended: execution.Failed}, "lost": {StartSeconds: 40, Ended: execution.Errored, Reason: "node_lost"},
+	} {
+		p.sent = nil
+		got, err := a.CreatePod(t.Context(), id, soon)
+		if err != nil || got != want || (len(p.sent) == 0) != (want.Ended != "") {
+			t.Errorf("%s: %+v, %v, sent %d", id, got, err, len(p.sent))
+		}
+		if len(p.sent) > 0 && p.sent[0].NotAfter.Equal(soon) == want.Started {
+			t.Errorf("%s: void after %s", id, p.sent[0].NotAfter)
+		}
 	}
 }
 

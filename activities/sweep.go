@@ -190,6 +190,11 @@ func (s *sweep) end(ctx context.Context, x execution.Execution, why string) erro
 }
 
 func (s *sweep) ledger(ctx context.Context) error {
+	overlooked, err := s.Ledger.Mend(ctx)
+	if err != nil {
+		return err
+	}
+	s.Activities.wake(ctx, overlooked)
 	entries, err := s.Ledger.Entries(ctx, s.before)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func TestSweepMendsWhatFellThrough(t *testing.T) {
 		"started":  {ids(p.started, same), "lost"},
 		"released": {ids(p.released, same), "gone killed lost"},
 		"deleted":  {ids(p.sent, deleted), "gone killed killed lost"}, // twice is harmless
-		"woken":    {ids(slices.DeleteFunc(p.woken, func(id execution.ID) bool { return id == "x2" || id == "x3" }), same), "deaf late"},
+		"woken":    {ids(slices.DeleteFunc(p.woken, func(id execution.ID) bool { return id == "x2" || id == "x3" }), same), "deaf late overlooked"},
 		"told":     {ids(p.published, told), "killed/saga/execution_error ann the saga of this run was ended from outside"},
 	} {
 		if pair[0] != pair[1] {

@@ -2,15 +2,25 @@ package execution
 
 import "time"
 
+// What a policy may say at most. The bound of a queue keeps the document of a
+// pool, which has a part for each user that waits, below MongoDB's 16 MiB.
+const (
+	maxPoolExecutions = 1000
+	maxQueued         = 50_000
+	maxUserQueued     = 10_000
+	maxWeights        = 1000
+	maxPausedNames    = 100
+)
+
 // PoolPolicy is how a pool admits. Of amounts 0 is no bound, if nothing else is
 // said.
 type PoolPolicy struct {
-	Executions  int   `json:"max_executions" bson:"executions"`         // at once; not 0
+	Executions  int   `json:"max_executions" bson:"executions"`         // at once, of all users; not 0
 	CPUMillis   int64 `json:"cpu_millis" bson:"cpu_millis"`             // of all that run, thousandths of a core
 	MemoryBytes int64 `json:"memory_bytes" bson:"memory_bytes"`         // of all that run
 	UserRunning int   `json:"max_running_per_user" bson:"user_running"` // of one user at once
 	UserQueued  int   `json:"max_queued_per_user" bson:"user_queued"`   // of one user that wait
-	Queued      int   `json:"max_queued" bson:"queued"`                 // that wait, of all users
+	Queued      int   `json:"max_queued" bson:"queued"`                 // that wait, of all users; not 0
 
 	MaxQueueSeconds float64 `json:"max_queue_seconds" bson:"max_queue_seconds"` // then a run that waits ends with queue_timeout
 	AgeingSeconds   float64 `json:"ageing_seconds" bson:"ageing_seconds"`       // after each of these a run that waits counts as one priority higher; 0: never
@@ -24,6 +34,38 @@ type PoolPolicy struct {
 type Weight struct {
 	UserID string  `json:"user_id" bson:"user_id"`
 	Weight float64 `json:"weight" bson:"weight"` // 0.01 to 100
+}
+
+// Validate reports all that is wrong with p, as a FieldErrors, or nil (parity
+// AD-04 to AD-08).
+func (p PoolPolicy) Validate() error {
+	var errs FieldErrors
+	within := func(field string, n, least, most int64) {
+		errs.add(n >= least && n <= most, field, "%s", Range{Min: least, Max: most})
+	}
+	seconds := func(field string, n, least, most float64) {
+		errs.add(n == 0 || n >= least && n <= most, field, "0 or %g..%g", least, most)
+	}
+	within("max_executions", int64(p.Executions), 1, maxPoolExecutions)
+	within("max_running_per_user", int64(p.UserRunning), 0, maxPoolExecutions)
+	within("max_queued_per_user", int64(p.UserQueued), 0, maxUserQueued)
+	within("max_queued", int64(p.Queued), 1, maxQueued)
+	errs.add(p.CPUMillis >= 0, "cpu_millis", "not negative")
+	errs.add(p.MemoryBytes >= 0, "memory_bytes", "not negative")
+	seconds("max_queue_seconds", p.MaxQueueSeconds, 60, 86_400)
+	seconds("ageing_seconds", p.AgeingSeconds, 1, 86_400)
+	errs.add(len(p.PausedLanguages) <= maxPausedNames, "paused_languages", "at most %d", maxPausedNames)
+	errs.add(len(p.Weights) <= maxWeights, "weights", "at most %d", maxWeights)
+	users := make(map[string]bool)
+	for _, w := range p.Weights {
+		errs.add(w.UserID != "" && len(w.UserID) <= 128 && !users[w.UserID], "weights.user_id", "1 to 128 characters, each user once")
+		errs.add(w.Weight >= 0.01 && w.Weight <= 100, "weights.weight", "0.01..100")
+		users[w.UserID] = true
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
 }
 
 // PoolStatus is how a pool stands.

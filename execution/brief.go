@@ -53,7 +53,7 @@ func (x Execution) Again(id ID, at time.Time) Execution {
 		ID: id, UserID: x.UserID, Language: x.Language, Version: x.Version, Program: x.Program, Input: x.Input,
 		Limits: x.Limits, Priority: x.Priority, Pool: x.Pool, Labels: x.Labels, Attempt: x.Attempt + 1, ParentID: x.ID,
 		Interactive: x.Interactive, Egress: x.Egress, Retry: x.Retry, CallbackURL: x.CallbackURL,
-		ScheduleID: x.ScheduleID, BatchID: x.BatchID, BatchIndex: x.BatchIndex, Expected: x.Expected,
+		ScheduleID: x.ScheduleID, BatchID: x.BatchID, BatchIndex: x.BatchIndex, BatchName: x.BatchName, Expected: x.Expected,
 		CorrelationID: x.CorrelationID, Status: Queued, CreatedAt: at.UTC().Truncate(time.Millisecond),
 	}
 }

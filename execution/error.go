@@ -68,8 +68,8 @@ func KindOf(err error) Kind {
 
 // FieldError says which field of a request breaks which rule.
 type FieldError struct {
-	Field string `json:"field"` // as in the request, such as limits.timeout_seconds
-	Rule  string `json:"rule"`  // such as 1..300
+	Field string `json:"field" bson:"field"` // as in the request, such as limits.timeout_seconds
+	Rule  string `json:"rule" bson:"rule"`   // such as 1..300
 }
 
 // FieldErrors is all that is wrong with a well-formed request; its kind is

@@ -67,6 +67,7 @@ type Execution struct {
 	ScheduleID  string      `bson:"schedule_id,omitempty"`  // of the schedule that made it
 	BatchID     string      `bson:"batch_id,omitempty"`     // of the batch that it belongs to
 	BatchIndex  int32       `bson:"batch_index,omitempty"`  // in that batch, from 0
+	BatchName   string      `bson:"batch_name,omitempty"`   // of the item there, as its user calls it
 	Expected    *Expected   `bson:"expected,omitempty"`     // what it should print; nil: nobody compares
 
 	CorrelationID string `bson:"correlation_id,omitempty"` // of the request that asked for it

@@ -37,8 +37,8 @@ type CompileLimits struct {
 // the language has.
 type Version struct {
 	Version    string            `json:"version"`
-	Image      string            `json:"image"`                 // any node can pull it; by digest once pinned
-	LocalImage string            `json:"local_image,omitempty"` // the development cluster has it
+	Image      string            `json:"image,omitempty"`       // any node can pull it; by digest once pinned
+	LocalImage string            `json:"local_image,omitempty"` // the development cluster has it; one of the two is there
 	Disabled   bool              `json:"disabled,omitempty"`    // new runs are refused, old results stay readable
 	Deprecated bool              `json:"deprecated,omitempty"`  // its makers support it no more
 	Compile    []string          `json:"compile,omitempty"`

@@ -65,25 +65,35 @@ type Capacity struct {
 	Priority    Priority `json:"priority" bson:"priority"`
 	CPUMillis   int64    `json:"cpu_millis" bson:"cpu_millis"`
 	MemoryBytes int64    `json:"memory_bytes" bson:"memory_bytes"`
+
+	Due time.Time `json:"due,omitzero" bson:"due,omitempty"` // since when it may wait; zero: since it asks first
 }
 
-// CapacityOf is what x takes: of memory, what the larger of its steps does.
+// CapacityOf is what x takes: of memory, what the larger of its steps does. It is
+// due when it was submitted, or for when.
 func CapacityOf(x Execution) Capacity {
+	due := x.CreatedAt
+	if x.NotBefore != nil && x.NotBefore.After(due) {
+		due = *x.NotBefore
+	}
 	return Capacity{
 		ID: x.ID, UserID: x.UserID, Pool: x.Pool, Language: x.Language, Priority: x.Priority,
-		CPUMillis: x.Limits.CPUMillis, MemoryBytes: max(x.Limits.MemoryBytes, x.Program.CompileMemoryBytes),
+		CPUMillis: x.Limits.CPUMillis, MemoryBytes: max(x.Limits.MemoryBytes, x.Program.CompileMemoryBytes), Due: due,
 	}
 }
 
 // Admission is the answer to a request for capacity.
 type Admission struct {
 	Granted    bool
-	Position   int64   // in the queue, from 1; 0 when granted
+	Position   int64   // in the queue, from 1; 0 when granted, or if it cannot be told at once
 	ETASeconds float64 // an estimate; 0: not known
 	Patience   float64 // seconds that it may wait in all, as its pool has it now; 0: for ever
 }
 
-// TaskTerms is what holds for a task that was sent.
+// TaskTerms is what holds for a task that was sent, or why it was not.
 type TaskTerms struct {
 	StartSeconds float64 `json:"start_seconds,omitempty"` // that a pod may take until its script starts; 0: not said
+	Started      bool    `json:"started,omitempty"`       // the script was, as far as the store knows
+	Ended        Status  `json:"ended,omitempty"`         // of an execution that has a result: nothing was sent
+	Reason       string  `json:"reason,omitempty"`        // likewise, if it was the platform's fault
 }

@@ -67,7 +67,7 @@ func (in Input) check(entry string, errs *FieldErrors) {
 		errs.add(!strings.Contains(p.Value, "\x00"), "env."+p.Name, "no NUL")
 	}
 	in.checkFiles(entry, errs)
-	errs.add(in.size() <= most.TotalBytes, "script", "with all inputs at most %d bytes", most.TotalBytes)
+	errs.add(in.Size() <= most.TotalBytes, "script", "with all inputs at most %d bytes", most.TotalBytes)
 }
 
 // checkFiles looks at the paths of the files and of the script: each is a file
@@ -97,8 +97,8 @@ func safePath(p string) bool {
 		!strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\x00\\")
 }
 
-// size counts the bytes that a task, and a ConfigMap, have to carry.
-func (in Input) size() int {
+// Size counts the bytes that a task, and a ConfigMap, have to carry.
+func (in Input) Size() int {
 	n := len(in.Script) + len(in.Stdin)
 	for _, a := range in.Args {
 		n += len(a)

@@ -4,6 +4,7 @@ package runner
 
 import (
 	"math"
+	"runtime"
 	"sync"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 const (
 	filesShare     = 100
 	processesShare = 200
+	// Between two looks lies no more than this, whatever they take: what a disk
+	// limit allows is counted in a fraction of it.
+	atLeastEvery = 5 * time.Second
 )
 
 // survey looks at what takes long to look at, while a step runs: what its files
@@ -39,8 +43,11 @@ func (r *runner) survey(t *tree, l Limits) *survey {
 	return s
 }
 
-// run looks until it is stopped, or has seen too much.
+// run looks until it is stopped, or has seen too much. It keeps to one thread, so
+// that what a look costs can be told.
 func (s *survey) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	files, processes := pace{share: filesShare}, pace{share: processesShare}
 	looks := time.NewTicker(between)
 	defer looks.Stop()
@@ -73,19 +80,15 @@ func (p *pace) keep(look func()) {
 		return
 	}
 	took := cost(look)
-	p.next = time.Now().Add(p.share * took)
+	p.next = time.Now().Add(min(p.share*took, atLeastEvery))
 }
 
-// cost is what f takes of a CPU. Wall time would not do: a script that takes all
-// it may slows the looks at it down as well. If it began and ended in different
-// threads, it is not known, and wall time is better than nothing.
+// cost is what f takes of a CPU; the caller keeps to its thread. Wall time would
+// not do: a script that takes all it may slows the looks at it down as well.
 func cost(f func()) time.Duration {
-	thread, began, cpu := unix.Gettid(), time.Now(), threadTime()
+	began := threadTime()
 	f()
-	if took := threadTime() - cpu; unix.Gettid() == thread {
-		return took
-	}
-	return time.Since(began)
+	return threadTime() - began
 }
 
 func threadTime() time.Duration {

@@ -22,6 +22,7 @@ type index struct {
 	fields bson.D
 	unique bool
 	sparse bool          // only of documents that have a field of it
+	where  bson.M        // only of documents like this
 	life   time.Duration // of a document after the time in its field; 0: for ever
 }
 
@@ -40,13 +41,23 @@ func (s *Store) indexes() []index {
 		{of: s.executions, name: "pool_newest", fields: append(up("pool"), newest...)},
 		{of: s.executions, name: "priority_newest", fields: append(up("priority"), newest...)},
 		{of: s.executions, name: "retries", fields: up("parent_id"), sparse: true},
-		{of: s.executions, name: "of_batch", fields: up("batch_id", "batch_index"), sparse: true},
+		{of: s.executions, name: "of_batch", fields: up("batch_id", "batch_index", "attempt", "status", "judge.passed"), where: bson.M{"batch_id": bson.M{"$exists": true}}},
 		{of: s.executions, name: "of_schedule", fields: up("schedule_id"), sparse: true},
 		{of: s.chunks, name: "in_order", fields: up("execution_id", "number"), unique: true},
 		{of: s.chunks, name: "of_stream", fields: up("execution_id", "stream", "position")},
 		{of: s.events, name: "in_order", fields: up("execution_id", "offset")},
 		{of: s.events, name: "life", fields: up("occurred_at"), life: eventLife},
+		{of: s.waiters, name: "lane", fields: up("pool", "user_id", "priority", "language", "since", "_id")},
+		{of: s.waiters, name: "pool_oldest", fields: up("pool", "since", "_id")},
 		{of: s.keys, name: "life", fields: up("created_at"), life: keyLife},
+		{of: s.executions, name: "ended", fields: up("finished_at")},
+		{of: s.executions, name: "user_ended", fields: up("user_id", "finished_at")},
+		{of: s.deliveries, name: "in_order", fields: up("execution_id", "at")},
+		{of: s.deliveries, name: "life", fields: up("at"), life: eventLife},
+		{of: s.hosts, name: "life", fields: up("last"), life: eventLife},
+		{of: s.batches, name: "user_newest", fields: append(up("user_id"), newest...)},
+		{of: s.batches, name: "abandoned", fields: up("created_at"), where: bson.M{"stored": false}, life: keyLife},
+		{of: s.schedules, name: "user_newest", fields: append(up("user_id"), newest...)},
 	}
 }
 
@@ -54,7 +65,7 @@ func (s *Store) indexes() []index {
 // sentence each. Done again, it does nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 	have := make(map[string]bool)
-	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.keys} {
+	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.waiters, s.keys, s.deliveries, s.hosts, s.batches, s.schedules} {
 		found, err := c.Indexes().ListSpecifications(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))
@@ -73,6 +84,9 @@ func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 		}
 		if i.sparse {
 			o.SetSparse(true)
+		}
+		if i.where != nil {
+			o.SetPartialFilterExpression(i.where)
 		}
 		if i.life > 0 {
 			o.SetExpireAfterSeconds(int32(i.life.Seconds()))

@@ -31,7 +31,12 @@ type Store struct {
 	chunks     *mongo.Collection // one document for each piece of output
 	events     *mongo.Collection
 	pools      *mongo.Collection // one document for each
+	waiters    *mongo.Collection // one for each execution that waits for capacity
 	keys       *mongo.Collection // idempotency keys
+	deliveries *mongo.Collection // one document for each attempt to tell a callback
+	hosts      *mongo.Collection // of callbacks: one document for each that has failed and was not reached since
+	batches    *mongo.Collection
+	schedules  *mongo.Collection
 }
 
 // Open returns the store that lives in a database at uri. It connects at first
@@ -59,7 +64,12 @@ func New(db *mongo.Database) *Store {
 		chunks:     db.Collection("chunks"),
 		events:     db.Collection("events"),
 		pools:      db.Collection("pools"),
+		waiters:    db.Collection("waiters"),
 		keys:       db.Collection("idempotency_keys"),
+		deliveries: db.Collection("callback_deliveries"),
+		hosts:      db.Collection("callback_hosts"),
+		batches:    db.Collection("batches"),
+		schedules:  db.Collection("schedules"),
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // openStore returns a store in a database of its own on a real server.
-func openStore(t *testing.T) *Store {
+func openStore(t testing.TB) *Store {
 	t.Helper()
 	uri := os.Getenv("CODESAGA_MONGO_URI")
 	if uri == "" {
@@ -33,7 +33,7 @@ func openStore(t *testing.T) *Store {
 	}
 	s.Patience = 3 * time.Second
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // a crowd takes some
 		defer cancel()
 		if err := errors.Join(s.db.Drop(ctx), s.Close(ctx)); err != nil {
 			t.Error(err)
@@ -45,7 +45,7 @@ func openStore(t *testing.T) *Store {
 	return s
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ package temporal
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -44,17 +43,6 @@ func (s Sagas) StartBatch(ctx context.Context, b execution.Batch) error {
 	}, workflows.Batch, workflows.BatchInput{
 		BatchID: b.ID, Items: int(b.Items), MaxParallel: int(b.MaxParallel), StopOnFailure: b.StopOnFailure,
 	})
-}
-
-// StartCallback starts to tell the callback_url of id of its end, unless that
-// was started before: delivery is 1 of what comes by itself, and more of what
-// was asked for.
-func (s Sagas) StartCallback(ctx context.Context, id execution.ID, delivery int) error {
-	name := "callback-" + string(id)
-	if delivery > 1 {
-		name += "-" + strconv.Itoa(delivery)
-	}
-	return s.start(ctx, client.StartWorkflowOptions{ID: name}, workflows.Deliver, workflows.DeliverInput{ExecutionID: id, Delivery: delivery})
 }
 
 // start starts a workflow unless one with its ID was started before.
@@ -97,12 +85,6 @@ func (s Sagas) Wake(ctx context.Context, id execution.ID) error {
 // begun never will. One that is over is NotFound.
 func (s Sagas) CancelBatch(ctx context.Context, id string) error {
 	return s.Cancel(ctx, execution.ID(id))
-}
-
-// BatchState tells whether the workflow of a batch runs, and since when it is
-// over. None is NotFound.
-func (s Sagas) BatchState(ctx context.Context, id string) (execution.SagaState, error) {
-	return s.State(ctx, execution.ID(id))
 }
 
 // RetryStep has a saga do at once what it waits to do again: a step that fails,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -35,13 +36,16 @@ func (s Schedules) Create(ctx context.Context, c execution.Schedule) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	user := temporal.NewSearchAttributes(workflows.UserAttribute.ValueSet(c.UserID))
-	_, err := s.Client.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID: schedulePrefix + c.ID, Spec: specOf(c), Overlap: overlaps[c.Overlap], TypedSearchAttributes: user,
-		CatchupWindow: time.Duration(c.CatchUpSeconds) * time.Second,
-		Action: &client.ScheduleWorkflowAction{
-			ID: firePrefix + c.ID, Workflow: workflows.Fire, Args: []any{workflows.FireInput{ScheduleID: c.ID}},
-			TaskQueue: workflows.TaskQueue, TypedSearchAttributes: user,
-		},
+	err := steadily(ctx, func() error {
+		_, err := s.Client.ScheduleClient().Create(ctx, client.ScheduleOptions{
+			ID: schedulePrefix + c.ID, Spec: specOf(c), Overlap: overlaps[c.Overlap], TypedSearchAttributes: user,
+			CatchupWindow: time.Duration(c.CatchUpSeconds) * time.Second,
+			Action: &client.ScheduleWorkflowAction{
+				ID: firePrefix + c.ID, Workflow: workflows.Fire, Args: []any{workflows.FireInput{ScheduleID: c.ID}},
+				TaskQueue: workflows.TaskQueue, TypedSearchAttributes: user,
+			},
+		})
+		return err
 	})
 	if invalid(err) {
 		return execution.FieldErrors{{Field: "cron", Rule: err.Error()}}
@@ -63,7 +67,11 @@ func specOf(c execution.Schedule) client.ScheduleSpec {
 func (s Schedules) State(ctx context.Context, id string) (execution.ScheduleState, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	d, err := s.handle(ctx, id).Describe(ctx)
+	var d *client.ScheduleDescription
+	err := steadily(ctx, func() (err error) {
+		d, err = s.handle(ctx, id).Describe(ctx)
+		return err
+	})
 	if err != nil {
 		return execution.ScheduleState{}, kinded(err)
 	}
@@ -71,12 +79,17 @@ func (s Schedules) State(ctx context.Context, id string) (execution.ScheduleStat
 	return execution.ScheduleState{Paused: paused, NextRuns: d.Info.NextActionTimes, RecentRuns: recent(d.Info.RecentActions)}, nil
 }
 
-// States tells where all schedules of user stand, by their IDs. It may be some
-// seconds behind State, and has no more than five runs before and after now.
+// States tells where all schedules of user stand, or of everybody if user is
+// empty, by their IDs. It may be some seconds behind State, and has no more than
+// five runs before and after now.
 func (s Schedules) States(ctx context.Context, user string) (map[string]execution.ScheduleState, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	found, err := s.Client.ScheduleClient().List(ctx, client.ScheduleListOptions{Query: workflows.UserAttribute.GetName() + " = " + quote(user)})
+	var o client.ScheduleListOptions
+	if user != "" {
+		o.Query = workflows.UserAttribute.GetName() + " = " + quote(user)
+	}
+	found, err := s.Client.ScheduleClient().List(ctx, o)
 	if err != nil {
 		return nil, kinded(err)
 	}
@@ -86,7 +99,9 @@ func (s Schedules) States(ctx context.Context, user string) (map[string]executio
 		if err != nil {
 			return nil, kinded(err)
 		}
-		states[strings.TrimPrefix(e.ID, schedulePrefix)] = execution.ScheduleState{Paused: e.Paused, NextRuns: e.NextActionTimes, RecentRuns: recent(e.RecentActions)}
+		if id, ours := strings.CutPrefix(e.ID, schedulePrefix); ours { // not the sweep's
+			states[id] = execution.ScheduleState{Paused: e.Paused, NextRuns: e.NextActionTimes, RecentRuns: recent(e.RecentActions)}
+		}
 	}
 	return states, nil
 }
@@ -113,13 +128,32 @@ func (s Schedules) Resume(ctx context.Context, id string) error { return s.setPa
 func (s Schedules) setPaused(ctx context.Context, id string, paused bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return kinded(s.handle(ctx, id).Update(ctx, client.ScheduleUpdateOptions{
-		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-			next := in.Description.Schedule
-			next.State.Paused = paused
-			return &client.ScheduleUpdate{Schedule: &next}, nil
-		},
+	return kinded(steadily(ctx, func() error {
+		return s.handle(ctx, id).Update(ctx, client.ScheduleUpdateOptions{
+			DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+				next := in.Description.Schedule
+				next.State.Paused = paused
+				return &client.ScheduleUpdate{Schedule: &next}, nil
+			},
+		})
 	}))
+}
+
+// steadily repeats do, which may be done twice, until ctx ends, as long as the
+// server says that it had no time: a schedule is a workflow of its own, which it
+// asks.
+func steadily(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if _, busy := errors.AsType[*serviceerror.DeadlineExceeded](err); !busy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // Trigger makes an execution now, also while the schedule id is paused; its
@@ -135,7 +169,7 @@ func (s Schedules) Trigger(ctx context.Context, id string) error {
 func (s Schedules) Delete(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := kinded(s.handle(ctx, id).Delete(ctx))
+	err := kinded(steadily(ctx, func() error { return s.handle(ctx, id).Delete(ctx) }))
 	if execution.KindOf(err) == execution.NotFound {
 		return nil
 	}

@@ -45,14 +45,15 @@ func TestSchedule(t *testing.T) {
 	}
 	becomes(t, ctx, func() (bool, any) {
 		state, err = w.schedules.State(ctx, s.ID)
-		return err == nil && len(state.RecentRuns) == 1, state
+		return err == nil && len(state.RecentRuns) == 1 && state.Paused, state
 	})
-	x, err := w.Get(ctx, state.RecentRuns[0].ExecutionID)
-	for err != nil && ctx.Err() == nil {
+	var x execution.Execution
+	becomes(t, ctx, func() (bool, any) {
 		x, err = w.Get(ctx, state.RecentRuns[0].ExecutionID)
-	}
-	if err != nil || x.UserID != s.UserID || x.ScheduleID != s.ID || !state.Paused {
-		t.Errorf("%+v, %v, %+v", x, err, state)
+		return err == nil, err
+	})
+	if x.UserID != s.UserID || x.ScheduleID != s.ID {
+		t.Errorf("%+v", x)
 	}
 	w.state(t, ctx, x.ID, execution.StateCompleted)
 	if err := w.schedules.Resume(ctx, s.ID); err != nil {
@@ -63,6 +64,9 @@ func TestSchedule(t *testing.T) {
 		one, there := states[s.ID]
 		return err == nil && there && len(states) == 1 && !one.Paused && len(one.RecentRuns) == 1 && len(one.NextRuns) > 0, states
 	})
+	if states, err := w.schedules.States(ctx, ""); err != nil || len(states[s.ID].NextRuns) == 0 {
+		t.Errorf("of everybody: %v, %v", states, err)
+	}
 	for range 2 {
 		if err := w.schedules.Delete(ctx, s.ID); err != nil {
 			t.Error(err)

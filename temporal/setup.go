@@ -88,8 +88,8 @@ func setupSweep(ctx context.Context, c client.Client, _ string) (changes []strin
 		_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
 			ID:      sweepID,
 			Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: sweepEvery}}},
-			Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
-			Action:  &client.ScheduleWorkflowAction{ID: sweepID, Workflow: workflows.Sweep, TaskQueue: workflows.TaskQueue},
+			Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: sweepEvery, // the next one sees it all
+			Action: &client.ScheduleWorkflowAction{ID: sweepID, Workflow: workflows.Sweep, TaskQueue: workflows.TaskQueue},
 		})
 		if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
 			return nil

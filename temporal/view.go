@@ -74,7 +74,7 @@ func (s Sagas) List(ctx context.Context, f execution.SagaFilter) (page []executi
 		return nil, "", execution.FieldErrors{{Field: "cursor", Rule: "is not from a page before"}}
 	}
 	found, err := s.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		PageSize: int32(f.Limit), NextPageToken: token, Query: queryOf(f), //nolint:gosec // a page has at most 1000
+		PageSize: int32(f.Limit), NextPageToken: token, Query: queryOf(f),
 	})
 	if err != nil {
 		return nil, "", kinded(err)

@@ -90,7 +90,7 @@ func open(t *testing.T) (*world, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(stop)
 	return w, ctx
 }
@@ -159,6 +159,8 @@ func (w *world) Release(context.Context, execution.ID, string) ([]execution.ID, 
 }
 
 func (w *world) Entries(context.Context, time.Time) ([]execution.Held, error) { return nil, nil }
+
+func (w *world) Mend(context.Context) ([]execution.ID, error) { return nil, nil }
 
 func (w *world) Policy(context.Context, string) (execution.PoolPolicy, error) {
 	return execution.PoolPolicy{}, nil

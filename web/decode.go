@@ -24,9 +24,14 @@ const maxBody = 2 << 20
 // to. Fields that to does not have are refused, so that a misspelt limit is
 // not a missing one. With optional, nothing at all is fine, too.
 func decode(c *gin.Context, to any, optional bool) error {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	return decodeUpTo(c, to, optional, maxBody)
+}
+
+// decodeUpTo is decode with another bound.
+func decodeUpTo(c *gin.Context, to any, optional bool, most int64) error {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, most))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return execution.Errorf(execution.TooLarge, "the body is beyond %d bytes", maxBody)
+		return execution.Errorf(execution.TooLarge, "the body is beyond %d bytes", most)
 	}
 	if err != nil {
 		return execution.Errorf(execution.Malformed, "the body broke off")

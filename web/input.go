@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"net/http"
 	"sync"
@@ -56,6 +57,9 @@ func (s *Server) input(c *gin.Context) error {
 		return err
 	}
 	x, err := s.mine(c)
+	if err == nil && x.Interactive {
+		x, err = s.begun(c.Request.Context(), x)
+	}
 	if err != nil {
 		return err
 	}
@@ -79,6 +83,28 @@ func (s *Server) input(c *gin.Context) error {
 	}
 	c.JSON(http.StatusAccepted, gin.H{"id": feed.ID})
 	return nil
+}
+
+// soonRuns is how long the row of an execution may be behind what its stream
+// tells.
+const soonRuns = 3 * time.Second
+
+// begun returns x when it runs, if it is about to: who has seen its first output
+// may answer it before its row says that it runs.
+func (s *Server) begun(ctx context.Context, x execution.Execution) (execution.Execution, error) {
+	late := time.Now().Add(soonRuns)
+	for x.Status == execution.Scheduled && time.Now().Before(late) {
+		select {
+		case <-ctx.Done():
+			return x, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+		var err error
+		if x, err = s.Executions.Get(ctx, x.ID); err != nil {
+			return x, err
+		}
+	}
+	return x, nil
 }
 
 // pace lets each user do something so many times a second, and at first so many

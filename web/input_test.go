@@ -119,3 +119,17 @@ func TestWhoSendsTooOftenWaits(t *testing.T) {
 		}
 	})
 }
+
+// Who has seen the first output may be faster than the row.
+func TestInputWaitsForTheRowToSayThatItRuns(t *testing.T) {
+	for behind, want := range map[time.Duration]int{time.Second: 202, time.Minute: 409} {
+		synctest.Test(t, func(t *testing.T) {
+			s, m, _ := serve(nil)
+			m.set("x1", func(x *execution.Execution) { hears(x); x.Status = execution.Scheduled })
+			time.AfterFunc(behind, func() { m.set("x1", func(x *execution.Execution) { x.Status = execution.Running }) })
+			if w := ask(s, "POST", executions+"/x1/input", `{"data":"x"}`); w.Code != want {
+				t.Errorf("%s behind: %d %s", behind, w.Code, w.Body)
+			}
+		})
+	}
+}

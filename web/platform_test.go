@@ -70,7 +70,9 @@ func TestDocumentHasEachField(t *testing.T) {
 		"ExpectedOutput": SubmittedExpected{Comparison: "x", Tolerance: new(float64)}, "Input": input{new(""), new(""), true, "x"},
 		"PoolPolicy": execution.PoolPolicy{PausedLanguages: []string{""}, Weights: []execution.Weight{{}}}, "PoolStatus": execution.PoolStatus{},
 		"SagaSummary": execution.SagaSummary{}, "Saga": execution.SagaView{CurrentStep: "x", FailedStep: "x", Error: "x"},
-		"SubmittedFile": SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{Detail: "x", Errors: []execution.FieldError{{}}},
+		"Delivery": deliveryView{}, "Batch": BatchView{}, "BatchAccepted": accepted{}, "Schedule": ScheduleView{}, "Usage": execution.UsageRow{},
+		"ScheduleSubmission": ScheduleRequest{Cron: "x", Every: 1, TimeZone: "x", Overlap: "x", CatchUp: new(int64)},
+		"SubmittedFile":      SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{Detail: "x", Errors: []execution.FieldError{{}}},
 	} {
 		var documented, sent []string
 		for _, k := range keysOf(string(document)) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 )
 
 func init() { gin.SetMode(gin.ReleaseMode) } // or gin prints its routes
@@ -20,6 +21,7 @@ func (s *Server) build() {
 	if len(s.LinkSecret) == 0 {
 		s.LinkSecret = []byte(rand.Text())
 	}
+	s.batching = semaphore.NewWeighted(batchesAtOnce)
 	s.metrics = newMetrics(s.Registry, s.Executions != nil)
 	r := gin.New()
 	r.RedirectTrailingSlash = false
@@ -62,6 +64,8 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	x.GET("/:id/artifacts", s.handle(s.artifacts))
 	x.POST("/:id/artifacts/links", s.handle(s.link))
 	x.GET("/:id/saga", s.handle(s.saga))
+	x.GET("/:id/callback", s.handle(s.callback))
+	x.POST("/:id/callback/redeliver", s.handle(s.redeliver))
 
 	sagas := mine.Group("/sagas")
 	sagas.GET("", s.handle(s.sagas))
@@ -79,4 +83,23 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	admin.POST("/pools/:pool/resume", s.handle(s.resume))
 	admin.PUT("/executions/:id/priority", s.handle(s.setPriority))
 	admin.POST("/executions/:id/drop", s.handle(s.drop))
+
+	batches := mine.Group("/batches")
+	batches.POST("", s.handle(s.submitBatch))
+	batches.GET("", s.handle(s.listBatches))
+	batches.GET("/:id", s.handle(s.batch))
+	batches.GET("/:id/items", s.handle(s.batchItems))
+	batches.GET("/:id/stream", s.handle(s.batchStream))
+	batches.POST("/:id/cancel", s.handle(s.cancelBatch))
+
+	schedules := mine.Group("/schedules")
+	schedules.POST("", s.handle(s.createSchedule))
+	schedules.GET("", s.handle(s.listSchedules))
+	schedules.GET("/:id", s.handle(s.schedule))
+	schedules.DELETE("/:id", s.handle(s.deleteSchedule))
+	schedules.POST("/:id/pause", s.handle(s.pauseSchedule))
+	schedules.POST("/:id/resume", s.handle(s.resumeSchedule))
+	schedules.POST("/:id/trigger", s.handle(s.triggerSchedule))
+
+	mine.GET("/usage", s.handle(s.usage))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/codesaga/codesaga/execution"
 )
@@ -119,6 +120,17 @@ type Server struct {
 	Bus        Bus
 	Live       Live
 
+	Batches    Batches
+	BatchBook  BatchBook
+	BatchMarks BatchMarks
+	BatchSagas BatchSagas
+	Accounts   Accounts
+	Callbacks  Callbacks
+	Deliverer  Deliverer
+	Schedules  Schedules
+	Clock      Clock
+	ClockHands ClockHands
+
 	User      func(*http.Request) (string, error) // who asks; an error refuses
 	Operators []string                            // users who see and do what belongs to others, too
 
@@ -148,6 +160,7 @@ type Server struct {
 	seats    seats
 	pace     pace
 	policies policyCache
+	batching *semaphore.Weighted
 }
 
 // Handler returns all routes. A server in front of it needs no WriteTimeout:

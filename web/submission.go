@@ -3,7 +3,10 @@ package web
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -194,4 +197,76 @@ func add(to execution.FieldErrors, err error) execution.FieldErrors {
 		}
 	}
 	return to
+}
+
+// over is b, of which so much was said, with all else taken from shared. Of
+// limits, env and labels the members are taken one by one.
+func (b Submission) over(shared Submission, said map[string]json.RawMessage) Submission {
+	has := map[string]bool{}
+	for name := range said {
+		has[strings.ToLower(name)] = true // encoding/json does not mind the case
+	}
+	own, from := reflect.ValueOf(&b).Elem(), reflect.ValueOf(shared)
+	for i := range own.NumField() {
+		name, _, _ := strings.Cut(own.Type().Field(i).Tag.Get("json"), ",")
+		if !has[name] {
+			own.Field(i).Set(from.Field(i))
+		}
+	}
+	own, from = reflect.ValueOf(&b.Limits).Elem(), reflect.ValueOf(shared.Limits)
+	for i := range own.NumField() {
+		if own.Field(i).IsNil() {
+			own.Field(i).Set(from.Field(i))
+		}
+	}
+	b.Env, b.Labels = both(shared.Env, b.Env), both(shared.Labels, b.Labels)
+	return b
+}
+
+// both has what is in a and b; of the same name, what is in b.
+func both(a, b map[string]string) map[string]string {
+	if len(a) == 0 {
+		return b
+	}
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// submissionOf is what x was asked for with, its limits as they were decided;
+// light is without what may be large.
+func submissionOf(x execution.Execution, light bool) Submission {
+	b := Submission{
+		Language: x.Language, Version: x.Version, Entry: x.Program.FileName, Limits: submittedLimits(x.Limits), Priority: x.Priority, Pool: x.Pool,
+		Labels: execution.Map(x.Labels), Interactive: x.Interactive, Retry: x.Retry, CallbackURL: x.CallbackURL,
+	}
+	if len(x.Egress) > 0 {
+		b.Network = &Network{Egress: x.Egress}
+	}
+	if light {
+		return b
+	}
+	b.Script, b.Args, b.Stdin, b.Env = x.Input.Script, x.Input.Args, x.Input.Stdin, execution.Map(x.Input.Env)
+	for _, f := range x.Input.Files {
+		b.Files = append(b.Files, SubmittedFile{Path: f.Path, ContentBase64: new(base64.StdEncoding.EncodeToString(f.Content))})
+	}
+	if e := x.Expected; e != nil {
+		b.Expected = &SubmittedExpected{Stdout: e.Stdout, Comparison: e.Comparison, Tolerance: &e.Tolerance}
+	}
+	return b
+}
+
+// submittedLimits is the opposite of asked.
+func submittedLimits(l execution.Limits) SubmittedLimits {
+	value := func(n int64) *int64 {
+		if n == 0 {
+			return nil
+		}
+		return &n
+	}
+	return SubmittedLimits{
+		TimeoutSeconds: value(l.TimeoutSeconds), CPUMillis: value(l.CPUMillis), MemoryBytes: value(l.MemoryBytes),
+		OutputBytes: value(l.OutputBytes), Processes: value(l.Processes), DiskBytes: value(l.DiskBytes),
+		CPUSeconds: value(l.CPUSeconds), OpenFiles: value(l.OpenFiles), FileBytes: value(l.FileBytes),
+	}
 }

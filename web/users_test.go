@@ -23,6 +23,8 @@ var ofOne = []struct{ method, path, body string }{
 	{"GET", executions + "/ID/saga", ""},
 	{"GET", "/api/v1/sagas/ID", ""},
 	{"POST", "/api/v1/sagas/ID/cancel", ""},
+	{"GET", executions + "/ID/callback", ""},
+	{"POST", executions + "/ID/callback/redeliver", ""},
 }
 
 // forOperators are the routes that others may not ask for.
@@ -40,6 +42,12 @@ var forOperators = []struct{ method, path, body string }{
 	{"GET", executions + "?all=true", ""},
 	{"GET", executions + "?user_id=bob", ""},
 	{"GET", "/api/v1/sagas?user_id=bob", ""},
+	{"GET", "/api/v1/batches?all=true", ""},
+	{"GET", "/api/v1/batches?user_id=bob", ""},
+	{"GET", "/api/v1/schedules?all=true", ""},
+	{"GET", "/api/v1/schedules?user_id=bob", ""},
+	{"GET", "/api/v1/usage?from=2026-08-01T00:00:00Z&to=2026-08-02T00:00:00Z&user_id=bob", ""},
+	{"GET", "/api/v1/usage?from=2026-08-01T00:00:00Z&to=2026-08-02T00:00:00Z&group_by=user", ""},
 }
 
 // What is another's does not exist, in the words for what does not exist.
@@ -87,7 +95,10 @@ func TestOperatorsOnly(t *testing.T) {
 func TestEachRouteIsGuarded(t *testing.T) {
 	s, _, _ := serve(nil)
 	s.Handler()
-	known := map[string]bool{"POST " + executions: true, "GET " + executions: true, "GET /api/v1/sagas": true}
+	known := map[string]bool{"POST " + executions: true, "GET " + executions: true, "GET /api/v1/sagas": true, "POST /api/v1/batches": true, "POST /api/v1/schedules": true}
+	for _, r := range ofAGroup {
+		known[r.method+" "+strings.Replace(r.path, "ID", ":id", 1)] = true
+	}
 	for _, r := range ofOne {
 		known[r.method+" "+strings.NewReplacer("ID", ":id", "/artifacts/a", "/artifacts/*path").Replace(r.path)] = true
 	}

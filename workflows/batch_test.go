@@ -23,6 +23,7 @@ type crowd struct {
 	env   *testsuite.TestWorkflowEnvironment
 	items int
 	bad   int            // which one fails; -1: none
+	lost  bool           // because of the platform
 	held  []execution.ID // under way, in the order of beginning
 	most  int            // that were under way at once
 	ends  map[string]int // statuses of the ends
@@ -51,7 +52,7 @@ func (c *crowd) run(ctx workflow.Context, b execution.Brief) (execution.Status, 
 	switch {
 	case err != nil:
 		s = execution.Cancelled
-	case id == itemID(c.bad) && c.bad%2 == 0:
+	case id == itemID(c.bad) && !c.lost:
 		s = execution.Failed
 	case id == itemID(c.bad):
 		s, err = execution.Errored, temporal.NewApplicationError("the pod is gone", nodeLost)
@@ -135,15 +136,15 @@ func TestCancelOfABatch(t *testing.T) {
 
 // Those under way come to their end.
 func TestBatchStopsAtAFailure(t *testing.T) {
-	for _, bad := range []int{4, 5} { // the script's fault, and the platform's
+	for _, lost := range []bool{false, true} { // the script's fault, and the platform's
 		c := newCrowd(20)
-		c.bad = bad
+		c.bad, c.lost = 4, lost
 		end := c.batch(t, BatchInput{MaxParallel: 3, StopOnFailure: true})
 		if end.Ended != 1 || end.Completed+1 != len(c.order) || end.NotBegun != 20-len(c.order) || c.from != len(c.order) || len(c.order) > 8 {
 			t.Errorf("%+v, %d began, cancelled from %d on", end, len(c.order), c.from)
 		}
 		c = newCrowd(20)
-		c.bad = bad
+		c.bad, c.lost = 4, lost
 		if end := c.batch(t, BatchInput{MaxParallel: 3}); end != (BatchEnd{Completed: 19, Ended: 1}) {
 			t.Errorf("one fails, the others go on: %+v", end)
 		}
@@ -164,14 +165,16 @@ func TestHistoryOfABatchIsBounded(t *testing.T) {
 }
 
 func TestFireEndsWithItsExecution(t *testing.T) {
-	c := newCrowd(1)
-	c.bad = 0
-	c.env.ExecuteWorkflow(Fire, FireInput{ScheduleID: "s1"})
-	if err := c.env.GetWorkflowError(); err != nil || c.ends["failed"] != 1 {
-		t.Errorf("%v, ends %v", err, c.ends)
+	for _, lost := range []bool{false, true} {
+		c := newCrowd(1)
+		c.bad, c.lost = 0, lost
+		c.env.ExecuteWorkflow(Fire, FireInput{ScheduleID: "s1"})
+		if err := c.env.GetWorkflowError(); err != nil || c.ends["failed"]+c.ends["error"] != 1 {
+			t.Errorf("%v, ends %v", err, c.ends)
+		}
 	}
 	// Temporal cancels it when the next one is to take its place.
-	c = newCrowd(1)
+	c := newCrowd(1)
 	c.env.RegisterDelayedCallback(c.env.CancelWorkflow, 5*time.Second)
 	c.env.ExecuteWorkflow(Fire, FireInput{ScheduleID: "s1"})
 	if err := c.env.GetWorkflowError(); !temporal.IsCanceledError(err) || c.ends["cancelled"] != 1 || len(c.held) > 0 {

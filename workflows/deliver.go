@@ -46,7 +46,7 @@ func Deliver(ctx workflow.Context, in DeliverInput) error {
 			return temporal.NewApplicationErrorWithCause("the callback was given up", "GivenUp", err)
 		}
 		asked = false
-		if _, err := until(ctx, pause, func() bool { return asked }); err != nil {
+		if err := until(ctx, pause, func() bool { return asked }); err != nil {
 			return err
 		}
 		pause = min(2*pause, deliverMost)

@@ -89,6 +89,7 @@ func (r *run) take(ctx workflow.Context, name string, step, undo func(workflow.C
 // its pod, which may have the only copy of the output, waits for the result.
 func (r *run) complete(ctx workflow.Context) error {
 	r.ended = r.status
+	r.record.resume()
 	released := r.release(ctx)
 	shown := r.show(ctx, r.status, execution.StateRunning)
 	if err := r.awaitStored(ctx); err != nil {

@@ -115,12 +115,16 @@ func TestAutomaticRetry(t *testing.T) {
 		{"lost, and that was allowed", world{reaches: execution.Started}, execution.RetryPolicy{MaxAttempts: 2, OnLoss: true}, lost, nodeGone + anew + "saga_compensated gone " + second},
 		{"the script failed", world{}, again, nil, success},
 		{"cancelled", world{full: 1000}, again, (*world).cancel, begun + "Admit execution_queued saga_compensating Release execution_cancelled saga_cancelled"},
+		{"cancelled when it had failed", world{fails: "image_pull", onCall: "finished"}, again, nil, sent + "finished saga_compensating Release stored DeletePod saga_completed"},
 		{"something was left behind", world{breaks: "Release", mute: 4}, again, nil, strings.Replace(noAnswers, "Release", "Release Release", 1) + "saga_failed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &tt.world
 			w.brief.Retry = tt.policy
+			if w.onCall != "" {
+				w.then = w.cancel
+			}
 			w.brief.Awaited = strings.HasSuffix(tt.want, second) // so that the test sees the whole of it
 			_ = w.execute(t, 10*time.Second, func() {
 				if tt.after != nil {

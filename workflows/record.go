@@ -52,6 +52,9 @@ func (r *record) stop(why error, at time.Time) {
 	}
 }
 
+// resume notes that the saga can go on after all.
+func (r *record) resume() { r.stopped, r.FailedStep, r.Error = "", "", "" }
+
 // undone notes that nothing is left of a step.
 func (r *record) undone(name string, at time.Time) {
 	if s := r.step(name); s != nil {

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,12 @@ func TestRepairMayBeAskedForOften(t *testing.T) {
 	if v := w.view(t); v.State != execution.StateCompleted {
 		t.Errorf("%+v", v)
 	}
+	w = &world{mute: 1000}
+	_ = w.execute(t, 10*time.Second, func() {
+		w.repair()
+		w.env.RegisterDelayedCallback(w.repair, 20*time.Second)
+	})
+	w.expect(t, sent+strings.Repeat("CreatePod ", 2+sends-1)+"saga_compensating DeletePod gone Release execution_error saga_compensated")
 }
 
 // SA-10: once it runs, or has run, no task makes a pod any more.
@@ -98,6 +105,22 @@ func TestScriptIsNeverStartedTwice(t *testing.T) {
 		})
 		if name != "it had to" && (len(w.notAfter) != 2 || !w.notAfter[0].After(now) || !w.notAfter[1].Before(now)) {
 			t.Errorf("%s: at %s tasks become void at %v", name, now, w.notAfter)
+		}
+	}
+}
+
+// A saga that an operator takes back to its beginning when all is over finds
+// the result, and only clears up.
+func TestRunThatHasAResultIsNotRunAgain(t *testing.T) {
+	for _, status := range []execution.Status{execution.Completed, execution.Errored} {
+		w := &world{result: status, brief: execution.Brief{Retry: execution.RetryPolicy{MaxAttempts: 5}}}
+		if err := w.execute(t, 0, nil); err != nil {
+			t.Error(err)
+		}
+		w.expect(t, sent+"Release DeletePod saga_completed")
+		var s execution.Status
+		if err := w.env.GetWorkflowResult(&s); err != nil || s != status {
+			t.Errorf("%s, %v", s, err)
 		}
 	}
 }

@@ -124,10 +124,11 @@ func (r *run) runPatience() time.Duration {
 
 // until waits for holds to become true, for d at most. It leaves no timer
 // behind: one that fires later would wake the workflow for nothing.
-func until(ctx workflow.Context, d time.Duration, holds func() bool) (bool, error) {
+func until(ctx workflow.Context, d time.Duration, holds func() bool) error {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
-	return workflow.AwaitWithTimeout(ctx, d, holds)
+	_, err := workflow.AwaitWithTimeout(ctx, d, holds)
+	return err
 }
 
 // show makes the status of the run, and the state of its saga, known to those

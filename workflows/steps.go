@@ -160,7 +160,7 @@ func (r *run) admit(ctx workflow.Context) error {
 			return err
 		}
 		r.asked = false
-		if _, err := until(ctx, wait, func() bool { return r.woken || r.asked }); err != nil {
+		if err := until(ctx, wait, func() bool { return r.woken || r.asked }); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,8 @@ func (r *run) release(ctx workflow.Context) error {
 // done, say how it stands. All tasks of a run become void at one time: whatever
 // of them is late, past it nothing is created any more. As soon as the script
 // has started they are void from the beginning (parity SA-10): it is not
-// started again, and if the pod is gone, that is the answer.
+// started again, and if the pod is gone, that is the answer. If the run has a
+// result, that is the answer.
 func (r *run) createPod(ctx workflow.Context) error {
 	if r.notAfter.IsZero() {
 		r.notAfter = workflow.Now(ctx).Add(execution.TaskLife)
@@ -199,6 +200,12 @@ func (r *run) createPod(ctx workflow.Context) error {
 	var t execution.TaskTerms
 	err := r.step(ctx, "create_pod", &t, act.CreatePod, r.Capacity.ID, notAfter)
 	r.starting = time.Duration(t.StartSeconds * float64(time.Second))
+	if t.Started {
+		r.hear(execution.Report{Fact: execution.Started}, workflow.Now(ctx))
+	}
+	if t.Ended != "" {
+		r.hear(execution.Report{Fact: execution.Stored, Status: t.Ended, Reason: t.Reason}, workflow.Now(ctx))
+	}
 	return err
 }
 

@@ -16,7 +16,7 @@ func (r *run) await(ctx workflow.Context, f execution.Fact, patience time.Durati
 	for sent := 1; ; sent++ {
 		r.record.enter("await_"+string(f), workflow.Now(ctx))
 		r.asked = false
-		_, err := until(ctx, patience, func() bool { return r.knows(f) || r.knows(execution.Gone) || r.asked })
+		err := until(ctx, patience, func() bool { return r.knows(f) || r.knows(execution.Gone) || r.asked })
 		switch {
 		case err != nil || r.knows(f):
 			return err
@@ -43,7 +43,7 @@ func (r *run) removePod(ctx workflow.Context) error {
 			return err
 		}
 		r.asked = false
-		_, err := until(ctx, patience[i], func() bool { return r.knows(execution.Gone) || r.asked })
+		err := until(ctx, patience[i], func() bool { return r.knows(execution.Gone) || r.asked })
 		switch {
 		case err != nil || r.knows(execution.Gone):
 			return err
@@ -62,7 +62,7 @@ func (r *run) awaitStored(ctx workflow.Context) error {
 	for {
 		r.record.enter("await_stored", workflow.Now(ctx))
 		r.asked = false
-		_, err := until(ctx, late.Sub(workflow.Now(ctx)), func() bool { return r.knows(execution.Stored) || r.asked })
+		err := until(ctx, late.Sub(workflow.Now(ctx)), func() bool { return r.knows(execution.Stored) || r.asked })
 		switch {
 		case err != nil || r.knows(execution.Stored):
 			return err

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,24 +21,26 @@ import (
 // activities, writes down what is asked of it and answers with signals.
 type world struct {
 	env    *testsuite.TestWorkflowEnvironment
+	mu     *sync.Mutex     // a retry runs beside the saga that began it
 	brief  execution.Brief // what is asked for, beside the limits
 	calls  []string        // events by their types, other activities by their names, facts as they become true; "x2:" is in front of another execution's
 	ending execution.Event // the one that was published
 	failed execution.Event // saga_compensating or saga_failed
 
-	breaks   string         // the call that fails, for good
-	kind     string         // of that failure
-	ails     string         // the call that fails until somebody repairs it
-	full     int            // how many times Admit says: wait
-	patience []float64      // of the pool, each time Admit says so; the last one stays
-	mute     int            // how many create tasks get no answer
-	deaf     int            // how many delete tasks get no answer
-	reaches  execution.Fact // how far a run comes by itself; to the end if empty
-	fails    string         // why the platform ends the run x1 in place of a start
-	storing  time.Duration  // how long that takes
-	starts   time.Duration  // how long kube workers wait for a start
-	during   func()         // happens while CreatePod is under way
-	onCall   string         // the call during which then happens, once
+	breaks   string           // the call that fails, for good
+	kind     string           // of that failure
+	ails     string           // the call that fails until somebody repairs it
+	full     int              // how many times Admit says: wait
+	patience []float64        // of the pool, each time Admit says so; the last one stays
+	mute     int              // how many create tasks get no answer
+	deaf     int              // how many delete tasks get no answer
+	reaches  execution.Fact   // how far a run comes by itself; to the end if empty
+	fails    string           // why the platform ends the run x1 in place of a start
+	storing  time.Duration    // how long that takes
+	starts   time.Duration    // how long kube workers wait for a start
+	result   execution.Status // that the store has
+	during   func()           // happens while CreatePod is under way
+	onCall   string           // the call during which then happens, once
 	then     func()
 	notAfter []time.Time // of the create tasks, without repetitions
 }
@@ -47,10 +50,7 @@ func (w *world) call(id execution.ID, name string) error {
 	if id != "x1" {
 		name = string(id) + ":" + name
 	}
-	w.calls = append(w.calls, name)
-	if name == w.onCall && w.then != nil {
-		then := w.then
-		w.then = nil
+	if then := w.note(name); then != nil {
 		then()
 	}
 	switch name {
@@ -62,8 +62,24 @@ func (w *world) call(id execution.ID, name string) error {
 	return nil
 }
 
+// note returns what happens then.
+func (w *world) note(name string) (then func()) {
+	defer w.lock()()
+	w.calls = append(w.calls, name)
+	if name == w.onCall {
+		then, w.then = w.then, nil
+	}
+	return then
+}
+
+func (w *world) lock() (unlock func()) {
+	w.mu.Lock()
+	return w.mu.Unlock
+}
+
 func (w *world) Publish(_ context.Context, events []execution.Event) error {
 	var names []string
+	unlock := w.lock()
 	for _, e := range events {
 		names = append(names, string(e.Type))
 		switch {
@@ -73,26 +89,39 @@ func (w *world) Publish(_ context.Context, events []execution.Event) error {
 			w.failed = e
 		}
 	}
+	unlock()
 	return w.call(events[0].ExecutionID, strings.Join(names, "+"))
 }
 
 func (w *world) Admit(_ context.Context, c execution.Capacity) (execution.Admission, error) {
 	a := execution.Admission{Position: 3}
+	unlock := w.lock()
 	w.full--
 	a.Granted = w.full < 0
 	if len(w.patience) > 0 {
 		a.Patience = w.patience[0]
 		w.patience = w.patience[min(1, len(w.patience)-1):]
 	}
+	unlock()
 	return a, w.call(c.ID, "Admit")
 }
 
 func (w *world) CreatePod(_ context.Context, id execution.ID, notAfter time.Time) (execution.TaskTerms, error) {
-	if !slices.Contains(w.notAfter, notAfter) {
-		w.notAfter = append(w.notAfter, notAfter)
+	if w.result != "" {
+		return execution.TaskTerms{Started: true, Ended: w.result}, w.call(id, "CreatePod")
 	}
 	if w.during != nil {
 		w.during()
+	}
+	w.answer(id, notAfter)
+	return execution.TaskTerms{StartSeconds: w.starts.Seconds()}, w.call(id, "CreatePod")
+}
+
+// answer is what a kube worker tells of a create task.
+func (w *world) answer(id execution.ID, notAfter time.Time) {
+	defer w.lock()()
+	if !slices.Contains(w.notAfter, notAfter) {
+		w.notAfter = append(w.notAfter, notAfter)
 	}
 	w.mute--
 	switch {
@@ -109,15 +138,16 @@ func (w *world) CreatePod(_ context.Context, id execution.ID, notAfter time.Time
 			w.after(3*time.Second+w.storing, id, execution.Report{Fact: execution.Stored})
 		}
 	}
-	return execution.TaskTerms{StartSeconds: w.starts.Seconds()}, w.call(id, "CreatePod")
 }
 
 func (w *world) DeletePod(_ context.Context, c execution.Capacity) error {
+	unlock := w.lock()
 	w.deaf--
 	if w.deaf < 0 {
 		w.after(2*time.Second, c.ID, execution.Report{Usage: &execution.Usage{ExitCode: new(int32(143)), CPUSeconds: 0.5}, Output: &execution.Output{Chunks: 7}})
 		w.after(3*time.Second, c.ID, execution.Report{Fact: execution.Gone})
 	}
+	unlock()
 	return w.call(c.ID, "DeletePod")
 }
 
@@ -152,7 +182,7 @@ func (w *world) execute(t *testing.T, after time.Duration, something func()) err
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w.env = suite.NewTestWorkflowEnvironment()
+	w.env, w.mu = suite.NewTestWorkflowEnvironment(), new(sync.Mutex)
 	w.env.RegisterActivity(w)
 	w.env.RegisterWorkflow(Execute)
 	w.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "x1"})

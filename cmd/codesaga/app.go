@@ -34,9 +34,10 @@ type app struct {
 	cluster  bridge.Cluster
 	codecs   *bridge.Codecs
 
-	store func() (*store.Store, error)
-	sagas func() (temporal.Sagas, error)
-	bus   func() *bridge.Publisher
+	store  func() (*store.Store, error)
+	places func() (*store.Ledger, error)
+	sagas  func() (temporal.Sagas, error)
+	bus    func() *bridge.Publisher
 
 	roles      []string                    // of this process
 	kubeWorker atomic.Pointer[kube.Worker] // nil until there is one
@@ -52,6 +53,7 @@ func newApp(cfg Config, log *slog.Logger) *app {
 	a.cluster = bridge.Cluster{Brokers: strings.Split(cfg.Kafka, ","), RegistryURL: cfg.Registry, Prefix: cfg.TopicPrefix, Log: log}
 	a.codecs = a.cluster.Codecs()
 	a.store = sync.OnceValues(a.openStore)
+	a.places = sync.OnceValues(a.openLedger)
 	a.sagas = sync.OnceValues(a.openTemporal)
 	a.bus = sync.OnceValue(a.openBus)
 	return a
@@ -77,6 +79,14 @@ func (a *app) openStore() (*store.Store, error) {
 	}
 	a.atClose(func() { _ = s.Close(context.Background()) })
 	return s, nil
+}
+
+func (a *app) openLedger() (*store.Ledger, error) {
+	s, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	return s.Ledger(a.policy(), list(a.Pools)...), nil
 }
 
 // dial returns a client of namespace. It connects when it is first used.
@@ -111,17 +121,22 @@ func (a *app) core() (*store.Store, temporal.Sagas, *bridge.Publisher, error) {
 }
 
 // languages is the registry: what comes with the binary, and over it what
-// languages-dir has.
+// languages-dir has, as far as there are images.
 func (a *app) languages() (execution.Languages, error) {
 	all, err := languages.Read(languages.Files)
-	if err != nil || a.Languages == "" {
-		return all, err
+	if err == nil && a.Languages != "" {
+		var added execution.Languages
+		if added, err = readDir(a.Languages); err == nil {
+			all, err = languages.Merge(all, added)
+		}
+		if err != nil {
+			err = fmt.Errorf("languages-dir: %w", err)
+		}
 	}
-	added, err := readDir(a.Languages)
-	if err != nil {
-		return nil, fmt.Errorf("languages-dir: %w", err)
+	if !a.LocalImages {
+		all = languages.Pullable(all)
 	}
-	return languages.Merge(all, added), nil
+	return all, err
 }
 
 func readDir(dir string) (execution.Languages, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
 )
 
@@ -49,6 +50,14 @@ type Config struct {
 	Concurrent     int
 	PoolCPU        int64
 	PoolMemory     int64
+	UserRunning    int
+	UserQueued     int
+	Queued         int
+	QueueSeconds   float64
+	AgeingSeconds  float64
+	CallbackSecret string // see callback.ParseSecrets
+	CallbackPorts  string // numbers with commas between, or any
+	CallbackInner  bool
 	LogLevel       string
 }
 
@@ -87,6 +96,14 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.IntVar(&c.Concurrent, "max-concurrent-executions", 10, "executions that may run at once in each pool, 1 to 1000")
 	fs.Int64Var(&c.PoolCPU, "pool-cpu-millis", 0, "CPU that the executions of a pool may take together, in thousandths of a core; 0: no limit")
 	fs.Int64Var(&c.PoolMemory, "pool-memory-bytes", 0, "memory that the executions of a pool may take together; 0: no limit")
+	fs.IntVar(&c.UserRunning, "max-running-per-user", 0, "executions of one user that may run at once in each pool, 1 to 1000; 0: as many as the pool runs")
+	fs.IntVar(&c.UserQueued, "max-queued-per-user", 1000, "executions of one user that may wait for each pool, 1 to 10000; 0: as many as the queue holds")
+	fs.IntVar(&c.Queued, "max-queued", 10_000, "executions that may wait for each pool, 1 to 50000")
+	fs.Float64Var(&c.QueueSeconds, "max-queue-seconds", 3600, "time after which an execution that waits ends with queue_timeout, 60 to 86400; 0: never")
+	fs.Float64Var(&c.AgeingSeconds, "ageing-seconds", 300, "time in which an execution that waits comes to count as one priority higher, 1 to 86400; 0: never")
+	fs.StringVar(&c.CallbackSecret, "callback-secret", "", "secret that signs callbacks: whsec_ and 24 to 64 bytes in base64; while it is being replaced both, with a comma between; empty: there are no callbacks")
+	fs.StringVar(&c.CallbackPorts, "callback-ports", "80,443", "ports that callbacks may go to, with commas between; any: all")
+	fs.BoolVar(&c.CallbackInner, "callback-allow-private", false, "let callbacks go to addresses that only this network knows: for development and tests")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -121,10 +138,13 @@ func (c *Config) check() (errs error) {
 			errs = errors.Join(errs, fmt.Errorf(format, args...))
 		}
 	}
-	wrong(c.Concurrent >= 1 && c.Concurrent <= 1000, "max-concurrent-executions: must be 1 to 1000")
 	wrong(c.StartTimeout >= 10*time.Second && c.StartTimeout <= 10*time.Minute, "start-timeout: must be 10s to 10m")
-	wrong(c.PoolCPU >= 0, "pool-cpu-millis: must not be negative")
-	wrong(c.PoolMemory >= 0, "pool-memory-bytes: must not be negative")
+	if fields, _ := errors.AsType[execution.FieldErrors](c.policy().Validate()); len(fields) > 0 {
+		flags := strings.NewReplacer("max_executions", "max-concurrent-executions", "cpu_millis", "pool-cpu-millis", "memory_bytes", "pool-memory-bytes", "_", "-")
+		for _, f := range fields {
+			wrong(false, "%s: must be %s", flags.Replace(f.Field), f.Rule)
+		}
+	}
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
 	_, err := execution.ParseEgress(c.EgressAllowed)
@@ -137,6 +157,10 @@ func (c *Config) check() (errs error) {
 		wrong(execution.ValidPool(pool), "pools: %q: a name has 1 to 40 of a-z, 0-9 and -", pool)
 	}
 	wrong(len(list(c.Pools)) > 0, "pools: must not be empty")
+	_, err = callback.ParseSecrets(c.CallbackSecret)
+	wrong(err == nil, "callback-secret: %v", err)
+	_, err = callback.ParsePorts(c.CallbackPorts)
+	wrong(err == nil, "callback-ports: %v", err)
 	wrong(execution.ValidPool(c.Pool), "pool: %q: a name has 1 to 40 of a-z, 0-9 and -", c.Pool)
 	_, err = pairs(c.NodeSelector)
 	wrong(err == nil, "%v", err)
@@ -157,6 +181,14 @@ func list(s string) (items []string) {
 		}
 	}
 	return items
+}
+
+// policy is how pools admit, as far as operators have set nothing else for one.
+func (c *Config) policy() execution.PoolPolicy {
+	return execution.PoolPolicy{
+		Executions: c.Concurrent, CPUMillis: c.PoolCPU, MemoryBytes: c.PoolMemory, UserRunning: c.UserRunning, UserQueued: c.UserQueued,
+		Queued: c.Queued, MaxQueueSeconds: c.QueueSeconds, AgeingSeconds: c.AgeingSeconds,
+	}
 }
 
 // pairs reads -node-selector.

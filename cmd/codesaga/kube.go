@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -179,22 +180,23 @@ func (a *app) doctor(ctx context.Context, out io.Writer, inJSON bool) error {
 
 // print writes c for people.
 func (c checkup) print(out io.Writer) error {
-	text := c.Sentence + "\n"
+	var text strings.Builder
+	fmt.Fprintln(&text, c.Sentence)
 	if c.Missing != "" {
-		text += c.Missing + "\n"
+		fmt.Fprintln(&text, c.Missing)
 	}
-	text += c.Prepull + "\n\ntried from inside of a pod in " + c.Namespace + ":\n"
+	fmt.Fprintf(&text, "%s\n\ntried from inside of a pod in %s:\n", c.Prepull, c.Namespace)
 	for _, f := range c.Findings {
 		state := "shut"
 		if f.Open {
 			state = "OPEN"
 		}
-		text += fmt.Sprintf("  %s  %s", state, f.What)
+		fmt.Fprintf(&text, "  %s  %s", state, f.What)
 		if f.Detail != "" {
-			text += ": " + f.Detail
+			fmt.Fprintf(&text, ": %s", f.Detail)
 		}
-		text += "\n"
+		fmt.Fprintln(&text)
 	}
-	_, err := io.WriteString(out, text)
+	_, err := io.WriteString(out, text.String())
 	return err
 }

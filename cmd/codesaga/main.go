@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // of schedules, where the machine has none
 
 	"golang.org/x/sync/errgroup"
 

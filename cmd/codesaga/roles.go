@@ -12,8 +12,9 @@ import (
 
 	"github.com/codesaga/codesaga/activities"
 	"github.com/codesaga/codesaga/bridge"
+	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
-	"github.com/codesaga/codesaga/store"
+	"github.com/codesaga/codesaga/temporal"
 	"github.com/codesaga/codesaga/web"
 	"github.com/codesaga/codesaga/workers"
 )
@@ -38,9 +39,17 @@ func (a *app) worker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limits := store.Limits{Executions: a.Concurrent, CPUMillis: a.PoolCPU, MemoryBytes: a.PoolMemory}
+	places, err := a.places()
+	if err != nil {
+		return err
+	}
+	sender, err := a.callbacks()
+	if err != nil {
+		return err
+	}
 	return workers.Run(ctx, sagas.Client, &activities.Activities{
-		Store: s, Ledger: s.Ledger(limits), Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout,
+		Store: s, Ledger: places, Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout, Schedules: s, Batches: s,
+		Callbacks: &callback.Poster{Executions: s, Log: s, Sender: sender, Body: web.CallbackBody},
 	})
 }
 
@@ -58,6 +67,7 @@ func (a *app) bridge(ctx context.Context) error {
 	for _, c := range []*bridge.Consumer{
 		a.consumer(bus, "saga-bridge", bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell))),
 		a.consumer(bus, "results", bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do)),
+		a.consumer(bus, "callbacks", bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Callbacks(s.CallbackOf, sagas.StartCallback))),
 		a.consumer(bus, "projector", bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
 		recorder,
 	} {
@@ -80,16 +90,30 @@ func (a *app) web(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rules, err := a.callbackRules()
+	if err != nil {
+		return err
+	}
+	places, err := a.places()
+	if err != nil {
+		return err
+	}
+	clock := temporal.Schedules(sagas)
 	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
 	server := &web.Server{
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
+		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, Callbacks: s, Deliverer: sagas,
+		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
 		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
 		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
 		Closing: ctx.Done(), Registry: a.registry, Log: a.log,
+	}
+	if a.CallbackSecret != "" {
+		server.CallbackURL = rules.Check
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	feeding, stop := context.WithCancel(context.WithoutCancel(ctx)) // until the streams were told to go elsewhere
@@ -99,6 +123,25 @@ func (a *app) web(ctx context.Context) error {
 		return a.listen(ctx, a.Listen, server.Handler())
 	})
 	return g.Wait()
+}
+
+// callbackRules are where callbacks may go to.
+func (a *app) callbackRules() (callback.Rules, error) {
+	ports, err := callback.ParsePorts(a.CallbackPorts)
+	return callback.Rules{AllowPrivate: a.CallbackInner, Ports: ports}, err
+}
+
+// callbacks returns who tells the callbacks of executions.
+func (a *app) callbacks() (*callback.Sender, error) {
+	rules, err := a.callbackRules()
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := callback.ParseSecrets(a.CallbackSecret)
+	if err != nil {
+		return nil, err
+	}
+	return &callback.Sender{Rules: rules, Secrets: secrets, Agent: "codesaga/" + version, Sent: callback.NewSent(a.registry)}, nil
 }
 
 // users tells who asks, and who of them is an operator. Without a proxy that

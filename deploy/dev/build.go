@@ -17,6 +17,7 @@ import (
 type builder struct {
 	dev     string
 	out     string
+	cache   string
 	version string
 	log     io.Writer
 }

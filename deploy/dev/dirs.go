@@ -123,6 +123,7 @@ func (d Dirs) Dev() (string, error) {
 	return filepath.Join(d.Root, "deploy", "dev"), nil
 }
 
+func (d Dirs) languages() string      { return filepath.Join(d.Root, "deploy", "languages") }
 func (d Dirs) log(part string) string { return filepath.Join(d.State, "logs", part+".log") }
 func (d Dirs) pki(file string) string { return filepath.Join(d.State, "pki", file) }
 func (d Dirs) kubeconfig() string     { return filepath.Join(d.State, "kubeconfig") }

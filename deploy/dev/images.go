@@ -2,59 +2,120 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// suite is pinned, so that the images are the same whatever the machine runs.
-const suite = "bookworm"
-
-// An Image is an archive in the cache. What it is made of lies in images/NAME.
+// An Image is a layer in the cache, on top of those of another image.
 type Image struct {
-	Name, Ref string
-	Command   []string
-	Words     []string
-	Build     func(ctx context.Context, b *builder, i *Image) error
+	Name    string // of its folder in the cache, behind "image-"
+	Ref     string // under which containerd has it; empty: it is only there for others
+	Command []string
+	From    *Image   // nil: it stands on nothing
+	First   bool     // "up" builds it, too
+	For     []string // languages
+	Words   []string
+	Inputs  []string // with Words they are what the stamp is a hash of
+	Build   func(ctx context.Context, b *builder, i *Image) error
+
+	made sync.Mutex
 }
 
-var images = []*Image{
-	{Name: "pause", Ref: "codesaga.local/pause:1", Command: []string{"/pause"}, Build: buildPause},
-	{Name: "static", Ref: "codesaga.local/static:1", Command: []string{"/usr/bin/echoargs"}, Build: buildStatic},
-	{Name: "bash", Ref: "codesaga.local/bash:5.2", Command: []string{"bash"}, Words: []string{suite}, Build: buildDebian},
-	{Name: "python", Ref: "codesaga.local/python:3.11", Command: []string{"python3"}, Words: []string{suite}, Build: buildDebian},
-}
+const (
+	treeName      = "root" // of the folder that holds the layer's tree
+	localRegistry = "codesaga.local/"
+	runnerRef     = localRegistry + "runner"
+	imagesAtOnce  = 2
+)
 
-const runnerRef = "codesaga.local/runner"
-
-// target is the folder of the archive, the file, and the stamp the folder must have.
-func (i *Image) target(dirs Dirs) (dir, archive, hash string, err error) {
+// allImages are those that codesaga-dev needs by itself and those of the languages.
+func allImages(dirs Dirs) ([]*Image, error) {
 	dev, err := dirs.Dev()
 	if err != nil {
-		return "", "", "", err
+		return nil, err
 	}
-	words := append([]string{i.Ref, strings.Join(i.Command, " "), strings.Join(unwanted, " ")}, i.Words...)
-	hash, err = inputHash(words, []string{filepath.Join(dev, "images", i.Name)})
-	dir = filepath.Join(dirs.Cache, "image-"+i.Name)
-	return dir, filepath.Join(dir, "image.tar"), hash, err
+	all := []*Image{
+		{
+			Name: "pause", Ref: localRegistry + "pause:1", Command: []string{"/pause"}, First: true,
+			Inputs: []string{filepath.Join(dev, "images/pause")}, Build: buildPause,
+		},
+		{
+			Name: "static", Ref: localRegistry + "static:1", Command: []string{"/usr/bin/echoargs"}, First: true,
+			Inputs: []string{filepath.Join(dev, "images/static")}, Build: buildStatic,
+		},
+	}
+	languages, err := languageImages(dirs.languages(), dev)
+	return append(all, languages...), err
 }
 
-// buildImages makes the archives that are missing or whose recipe has changed.
-func buildImages(ctx context.Context, dirs Dirs, p *Progress) error {
-	var todo []*Image
-	for _, i := range images {
-		dir, _, hash, err := i.target(dirs)
-		if err != nil {
-			return err
+// chosen are the images that names name: of a language, such as ruby, or one of them, such as ruby:3.3. Every name must
+// name one.
+func chosen(all []*Image, names []string) (some []*Image, err error) {
+	for _, name := range names {
+		before := len(some)
+		for _, i := range all {
+			if slices.Contains(i.For, name) || i.Ref == localRegistry+name {
+				some = append(some, i)
+			}
 		}
-		if !stamped(dir, hash) {
-			todo = append(todo, i)
+		if len(some) == before {
+			return nil, fmt.Errorf("deploy/languages has no image recipe for %q", name)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(i *Image) bool { return !slices.Contains(some, i) }), nil
+}
+
+func firstImages(all []*Image) []*Image {
+	return slices.DeleteFunc(slices.Clone(all), func(i *Image) bool { return !i.First })
+}
+
+// target is the folder of the image, and the stamp it must have.
+func (i *Image) target(dirs Dirs) (dir, hash string, err error) {
+	words := append([]string{i.Ref, strings.Join(i.Command, " "), strings.Join(unwanted, " ")}, i.Words...)
+	if i.From != nil {
+		_, below, err := i.From.target(dirs)
+		if err != nil {
+			return "", "", err
+		}
+		words = append(words, below)
+	}
+	hash, err = inputHash(words, i.Inputs)
+	return filepath.Join(dirs.Cache, "image-"+i.Name), hash, err
+}
+
+// built reports whether the image is in the cache as its recipe is now.
+func (i *Image) built(dirs Dirs) (bool, error) {
+	dir, hash, err := i.target(dirs)
+	return err == nil && stamped(dir, hash), err
+}
+
+// chain is i and all that it stands on, the lowest first.
+func (i *Image) chain() (all []*Image) {
+	for ; i != nil; i = i.From {
+		all = append([]*Image{i}, all...)
+	}
+	return all
+}
+
+// buildImages makes those of wanted, and what they stand on, that are missing or whose recipe has changed.
+func buildImages(ctx context.Context, dirs Dirs, wanted []*Image, p *Progress) error {
+	var todo []*Image
+	for _, i := range wanted {
+		for _, link := range i.chain() {
+			done, err := link.built(dirs)
+			if err != nil {
+				return err
+			}
+			if !done && !slices.Contains(todo, link) {
+				todo = append(todo, link)
+			}
 		}
 	}
 	if len(todo) == 0 {
@@ -66,24 +127,36 @@ func buildImages(ctx context.Context, dirs Dirs, p *Progress) error {
 		return err
 	}
 	defer unlock()
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // one that fails does not stop the others
+	group.SetLimit(imagesAtOnce)
 	for _, i := range todo {
 		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if i.From != nil {
+				if err := i.From.make(ctx, dirs); err != nil {
+					return err
+				}
+			}
 			return p.Task("build image "+i.Name, func() error { return i.make(ctx, dirs) })
 		})
 	}
 	return group.Wait()
 }
 
+// make builds into the folder itself; the stamp comes last.
 func (i *Image) make(ctx context.Context, dirs Dirs) error {
-	dir, _, hash, err := i.target(dirs)
+	i.made.Lock()
+	defer i.made.Unlock()
+	dir, hash, err := i.target(dirs)
 	if err != nil || stamped(dir, hash) {
 		return err
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, treeName), 0o755); err != nil {
 		return err
 	}
 	name := "build-image-" + i.Name
@@ -93,120 +166,56 @@ func (i *Image) make(ctx context.Context, dirs Dirs) error {
 	}
 	defer log.Close()
 	dev, _ := dirs.Dev()
-	if err := i.Build(ctx, &builder{dev: dev, out: dir, log: log}, i); err != nil {
+	b := &builder{dev: dev, out: dir, cache: dirs.Cache, log: log}
+	if err := errors.Join(i.Build(ctx, b, i), ctx.Err()); err != nil {
 		return &failure{part: name, log: dirs.log(name), err: err}
+	}
+	if err := finishLayer(dir); err != nil {
+		return err
 	}
 	return stamp(dir, hash)
 }
 
-func buildPause(ctx context.Context, b *builder, i *Image) error {
+// pack is i as it lies in the cache.
+func (i *Image) pack(dirs Dirs) (packed, error) {
+	p := packed{Ref: i.Ref, Command: i.Command}
+	for _, link := range i.chain() {
+		dir, _, err := link.target(dirs)
+		if err != nil {
+			return p, err
+		}
+		l, err := readLayer(dir)
+		if err != nil {
+			return p, err
+		}
+		p.Layers = append(p.Layers, l)
+	}
+	return p, nil
+}
+
+func buildPause(ctx context.Context, b *builder, _ *Image) error {
 	program := filepath.Join(b.out, "pause")
 	if err := b.run(ctx, b.dev, nil, "gcc", "-static", "-Os", "-s", "-o", program, "images/pause/pause.c"); err != nil {
 		return err
 	}
-	return b.programImage(i, program, "pause", nil)
+	return b.programTree(program, "pause", nil)
 }
 
-func buildStatic(ctx context.Context, b *builder, i *Image) error {
+func buildStatic(ctx context.Context, b *builder, _ *Image) error {
 	program := filepath.Join(b.out, "echoargs")
 	if err := b.golang(ctx, ".", "0", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./images/static"); err != nil {
 		return err
 	}
-	return b.programImage(i, program, "usr/bin/echoargs", []entry{
-		{Name: "etc/", Mode: 0o755, Dir: true}, {Name: "etc/passwd", Mode: 0o644, Body: []byte(nobody)},
-		{Name: "tmp/", Mode: 0o1777, Dir: true}, {Name: "usr/", Mode: 0o755, Dir: true}, {Name: "usr/bin/", Mode: 0o755, Dir: true},
+	return b.programTree(program, "usr/bin/echoargs", []entry{
+		{Name: "etc/passwd", Mode: 0o644, Body: []byte(nobody)}, {Name: "tmp", Mode: 0o777 | os.ModeSticky, Dir: true},
 	})
 }
 
-// programImage is an image of one static program.
-func (b *builder) programImage(i *Image, program, as string, around []entry) error {
+// programTree is the tree of an image of one static program.
+func (b *builder) programTree(program, as string, around []entry) error {
 	body, err := os.ReadFile(program)
 	if err != nil {
 		return err
 	}
-	files := append(around, entry{Name: as, Mode: 0o755, Body: body})
-	return writeArchive(filepath.Join(b.out, "image.tar"), i.Ref, i.Command, func(w io.Writer) error { return writeLayer(w, files) })
-}
-
-// buildDebian makes a root file system of Debian's essential packages and those of the recipe.
-func buildDebian(ctx context.Context, b *builder, i *Image) error {
-	text, err := os.ReadFile(filepath.Join(b.dev, "images", i.Name, "packages"))
-	if err != nil {
-		return err
-	}
-	root := filepath.Join(b.out, "root.tar")
-	defer os.Remove(root)
-	args := []string{"--variant=essential", "--include=" + strings.Join(packages(string(text)), ",")}
-	for _, dir := range []string{"doc", "man", "locale", "info"} {
-		args = append(args, "--dpkgopt=path-exclude=/usr/share/"+dir+"/*")
-	}
-	if err := b.run(ctx, b.out, nil, "mmdebstrap", append(args, suite, root)...); err != nil {
-		return err
-	}
-	return writeArchive(filepath.Join(b.out, "image.tar"), i.Ref, i.Command, func(w io.Writer) error {
-		f, err := os.Open(root)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return filterLayer(w, f)
-	})
-}
-
-// packages are the lines that are neither empty nor comments.
-func packages(text string) []string {
-	var names []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			names = append(names, line)
-		}
-	}
-	return names
-}
-
-// buildRunner builds the product's runner and makes an image of it, named after its content: an image under an old name
-// with new content would break image volumes. Returned is the name.
-func buildRunner(ctx context.Context, dirs Dirs) (string, error) {
-	dev, err := dirs.Dev()
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(filepath.Join(dirs.Root, "cmd", "runner")); err != nil {
-		return "", fmt.Errorf("%s has no cmd/runner: %w", dirs.Root, err)
-	}
-	dir := filepath.Join(dirs.Cache, "image-runner")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	log, err := createLog(dirs, "build-runner")
-	if err != nil {
-		return "", err
-	}
-	defer log.Close()
-	b := &builder{dev: dev, out: dir, log: log}
-	program := filepath.Join(dir, "runner")
-	if err := b.golang(ctx, "../..", "0", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/runner"); err != nil {
-		return "", &failure{part: "build-runner", log: dirs.log("build-runner"), err: err}
-	}
-	body, err := os.ReadFile(program)
-	if err != nil {
-		return "", err
-	}
-	ref := fmt.Sprintf("%s:%x", runnerRef, sha256.Sum256(body))[:len(runnerRef)+1+12]
-	archive := runnerArchive(dirs, ref)
-	if _, err := os.Stat(archive); err == nil {
-		return ref, nil
-	}
-	old, _ := filepath.Glob(filepath.Join(dir, "*.tar"))
-	for _, path := range old {
-		_ = os.Remove(path)
-	}
-	partial := archive + ".partial"
-	files := []entry{{Name: "runner", Mode: 0o755, Body: body}}
-	err = writeArchive(partial, ref, []string{"/runner"}, func(w io.Writer) error { return writeLayer(w, files) })
-	return ref, errors.Join(err, os.Rename(partial, archive))
-}
-
-func runnerArchive(dirs Dirs, ref string) string {
-	return filepath.Join(dirs.Cache, "image-runner", strings.TrimPrefix(ref, runnerRef+":")+".tar")
+	return writeTree(filepath.Join(b.out, treeName), append(around, entry{Name: as, Mode: 0o755, Body: body}))
 }

@@ -37,6 +37,12 @@ var needs = []need{
 	{"tar", []string{"tar"}, []string{"CODESAGA_SCHEMA_REGISTRY_URL"}, onPath("tar")},
 }
 
+// languageNeeds are those of the images of languages.
+var languageNeeds = []need{
+	{"npm", []string{"npm"}, []string{"KUBECONFIG"}, onPath("npm")},
+	{"unshare", []string{"util-linux"}, []string{"KUBECONFIG"}, onPath("unshare")},
+}
+
 func onPath(name string) func() bool {
 	return func() bool { _, err := exec.LookPath(name); return err == nil }
 }
@@ -65,8 +71,8 @@ func javaMajor(text string) int {
 	return n
 }
 
-// lacking are the needs that are not met; given settings take some away.
-func lacking(given map[string]string) []need {
+// lacking are those of needs that are not met; given settings take some away.
+func lacking(needs []need, given map[string]string) []need {
 	var all []need
 	for _, n := range needs {
 		for _, key := range n.Settings {
@@ -84,16 +90,16 @@ func lacking(given map[string]string) []need {
 func installCommand(ctx context.Context, dirs Dirs) error {
 	p := newProgress(os.Stderr, isTerminal(os.Stderr), 0)
 	defer p.Close()
-	return install(ctx, dirs, given(dirs, os.Getenv), p)
+	return install(ctx, dirs, needs, given(dirs, os.Getenv), p)
 }
 
-// install installs what is missing where apt-get can, and otherwise names all of it.
-func install(ctx context.Context, dirs Dirs, given map[string]string, p *Progress) error {
+// install installs what of needs is missing where apt-get can, and otherwise names all of it.
+func install(ctx context.Context, dirs Dirs, needs []need, given map[string]string, p *Progress) error {
 	root := os.Geteuid() == 0
 	if !root && given["KUBECONFIG"] == "" {
 		return errors.New("Kubernetes on this machine needs root: run this as root, or set KUBECONFIG to a cluster of your own")
 	}
-	all := lacking(given)
+	all := lacking(needs, given)
 	if len(all) == 0 {
 		return nil
 	}

@@ -22,7 +22,12 @@ const usage = `usage: codesaga-dev COMMAND
   down            stop everything and remove what a killed supervisor left behind
   status          a line for each part; exits 1 if one that should run does not
   env             print the settings as "export KEY=VALUE"
-  images          build and import the images that are missing or have changed
+  images [NAME…]  build and import the images that are missing or have changed: all, or those of a
+                  language (ruby) or of one version (ruby:3.3)
+  check [NAME…]   run the conformance scripts of languages in the images that are built, without a cluster
+  pin [-into DIR] ask registries for the digests of the images that nodes pull, and write them into language.json
+  push [-into DIR] REGISTRY/PREFIX
+                  push the images that no registry has, and write where they are into language.json
   kill PART       SIGKILL; the part stays down
   stop PART       SIGTERM; the part stays down
   start PART      start it again and wait until it is ready
@@ -86,12 +91,20 @@ func run(ctx context.Context, args []string) error {
 		if len(args) == 1 && args[0] == "--detach" {
 			return upDetached(ctx, dirs)
 		}
+	case "images":
+		return imagesCommand(ctx, dirs, args)
+	case "check":
+		return checkCommand(ctx, dirs, args)
+	case "pin":
+		return pinCommand(ctx, dirs, args)
+	case "push":
+		return pushCommand(ctx, dirs, args)
 	}
 	if len(args) != 0 {
 		return fmt.Errorf("%s does not know %q; codesaga-dev help", command, args[0])
 	}
 	commands := map[string]func(context.Context, Dirs) error{
-		"up": up, "down": down, "reset": reset, "status": status, "env": printEnv, "images": imagesCommand, "install": installCommand,
+		"up": up, "down": down, "reset": reset, "status": status, "env": printEnv, "install": installCommand,
 	}
 	do, ok := commands[command]
 	if !ok {

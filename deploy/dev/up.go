@@ -130,7 +130,7 @@ func raise(ctx context.Context, cancel func(), dirs Dirs, p *Progress) (*Supervi
 
 // prepare brings everything into the cache.
 func prepare(ctx context.Context, dirs Dirs, given map[string]string, p *Progress) (folders, string, error) {
-	if err := install(ctx, dirs, given, p); err != nil {
+	if err := install(ctx, dirs, needs, given, p); err != nil {
 		return nil, "", err
 	}
 	recipes, err := missing(dirs, given)
@@ -145,7 +145,11 @@ func prepare(ctx context.Context, dirs Dirs, given map[string]string, p *Progres
 	if err != nil || given["KUBECONFIG"] != "" {
 		return cache, "", err
 	}
-	if err := buildImages(ctx, dirs, p); err != nil {
+	images, err := allImages(dirs)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := buildImages(ctx, dirs, firstImages(images), p); err != nil {
 		return nil, "", err
 	}
 	// The product may not compile just now; the stack stands all the same.
@@ -235,7 +239,9 @@ func upDetached(ctx context.Context, dirs Dirs) error {
 		if given(dirs, os.Getenv)["KUBECONFIG"] != "" {
 			return nil
 		}
-		return refreshRunner(ctx, dirs)
+		p := newProgress(os.Stderr, isTerminal(os.Stderr), 0)
+		defer p.Close()
+		return refreshRunner(ctx, dirs, p)
 	}
 	program, err := os.Executable()
 	if err != nil {

@@ -112,9 +112,7 @@ func (a *api) get(ctx context.Context, path string, v any) error {
 // cancel asks for the end of an execution. One that has ended is a *problem
 // with status 409.
 func (a *api) cancel(ctx context.Context, id, reason string) error {
-	body, err := json.Marshal(struct {
-		Reason string `json:"reason,omitempty"`
-	}{reason})
+	body, err := json.Marshal(reasonOf(reason))
 	if err != nil {
 		return err
 	}

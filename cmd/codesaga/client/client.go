@@ -18,6 +18,7 @@ import (
 // The exit codes that are not a script's own, as those of timeout(1), docker
 // run and shells.
 const (
+	exitFailed    = 1   // what was compared is not as expected; not all of a batch went well
 	exitUsage     = 2   // the command or the request is wrong: change it
 	exitTimeout   = 124 // the script ran out of time
 	exitPlatform  = 125 // the platform failed, or cannot be reached
@@ -28,6 +29,7 @@ const (
 	defaultServer = "http://127.0.0.1:8080"
 	serverEnv     = "CODESAGA_SERVER"
 	leaving       = 200 * time.Millisecond // is how long a command that must end at once may take to tidy up
+	twice         = 2 * time.Second        // is how soon an interrupt is a second one
 )
 
 // IO is what a command reads, writes and listens to.
@@ -42,56 +44,31 @@ type IO struct {
 	transport http.RoundTripper // of tests
 }
 
-// Command is one that Run does.
-type Command struct {
-	Name string
-	Args string // as in a usage line
-	Help string // one line
-
-	do func(context.Context, *call, []string) error
-}
-
-// Commands are all of them, in the order of a usage text.
-var Commands = []Command{
-	{"run", "[flags] FILE|- [--] [ARGS…]", "run a script and stream its output", doRun},
-	{"logs", "[-f] ID", "print the output of a run, and follow it", doLogs},
-	{"get", "[--json] ID", "show one run", doGet},
-	{"list", "[flags]", "list runs, newest first", doList},
-	{"cancel", "[--reason TEXT] [--wait] ID", "cancel a run", doCancel},
-	{"events", "[--json] ID", "show what happened to a run, and when", doEvents},
-	{"languages", "[--json]", "list the languages that scripts can be in", doLanguages},
-}
-
 // Run does one client command, of which args[0] is the name, and returns the
-// exit code of the process. Of a run that is the script's own, else: 2 the
-// command or the request is wrong, 124 timeout, 125 the platform failed or
-// cannot be reached, 130 cancelled or interrupted. Any other error is one line
-// on Stderr.
+// exit code of the process. Of a run that is the script's own, else: 1 what was
+// compared is not as expected, or not all of a batch went well; 2 the command or
+// the request is wrong, 124 timeout, 125 the platform failed or cannot be
+// reached, 130 cancelled or interrupted. Any other error is one line on Stderr.
 //
 // The first interrupt of a submitted run cancels it and waits for its end; any
-// other, and the end of ctx, makes Run return at once.
+// other, and the end of ctx, makes Run return at once. An interactive run that
+// hears gets the interrupt itself; see heard.
 func Run(ctx context.Context, args []string, std IO) int {
-	c := &call{IO: std, asked: make(chan struct{})}
-	for _, cmd := range Commands {
-		if len(args) > 0 && cmd.Name == args[0] {
-			c.cmd = cmd
-		}
-	}
+	c := &call{IO: std, asked: make(chan struct{}), signals: make(chan string, 4)}
+	c.cmd, args = find(args)
 	if c.cmd.do == nil {
 		return c.exit(ctx, usageError("no such command; see codesaga --help"))
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan int, 1)
-	go func() { done <- c.exit(ctx, c.cmd.do(ctx, c, args[1:])) }()
-	for polite := true; ; {
+	go func() { done <- c.exit(ctx, c.cmd.do(ctx, c, args)) }()
+	for {
 		select {
 		case code := <-done:
 			return code
-		case <-c.Interrupts:
-			if polite && c.submitted.Load() {
-				polite = false
-				close(c.asked)
+		case sig := <-c.Interrupts:
+			if c.heard(sig) {
 				continue
 			}
 			stop()
@@ -116,6 +93,28 @@ type call struct {
 
 	submitted atomic.Bool   // from now on an interrupt is first a wish
 	asked     chan struct{} // closed by that wish
+	hears     atomic.Bool   // the script does: an interrupt is first of all for it
+	signals   chan string   // for the script
+	passed    time.Time     // when the last interrupt was
+}
+
+// heard takes an interrupt and reports whether to stay. The first is for the
+// script, if that hears; the next asks for the end, unless it comes so late that
+// it is for the script again; one more leaves.
+func (c *call) heard(sig os.Signal) bool {
+	switch {
+	case !c.submitted.Load() || c.interrupted():
+		return false
+	case sig == os.Interrupt && c.hears.Load() && time.Since(c.passed) > twice:
+		c.passed = time.Now()
+		select {
+		case c.signals <- "SIGINT":
+		default: // it has some to hear already
+		}
+	default:
+		close(c.asked)
+	}
+	return true
 }
 
 // interrupted reports whether the user asked for the end.
@@ -139,13 +138,18 @@ func (c *call) exit(ctx context.Context, err error) int {
 	case ctx.Err() != nil:
 		return exitCancelled
 	}
-	_, _ = fmt.Fprintf(c.Stderr, "codesaga: %s\n", oneLine(err.Error()))
+	c.complain(err)
 	var usage usageError
 	var p *problem
 	if errors.As(err, &usage) || errors.As(err, &p) && p.invalid() {
 		return exitUsage
 	}
 	return exitPlatform
+}
+
+// complain says what is wrong.
+func (c *call) complain(err error) {
+	_, _ = fmt.Fprintf(c.Stderr, "codesaga: %s\n", oneLine(err.Error()))
 }
 
 // exitCode ends a command without a word: what there is to say was said.

@@ -17,17 +17,17 @@ import (
 // platform plays a server with one execution, x1. It is a handler for a real
 // connection, and a transport where time is not real.
 type platform struct {
-	frames  []string // of the stream, with ids; "WAIT" waits for a cancel
-	cut     []int    // after so many bytes the connections end, in this order; then none is cut
-	streams []string // if not nil: what the connections give, whatever they ask for; the last again and again
-	refuse  []string // "503 5" answers the next submission, stream or cancel with that status and Retry-After; "cut" with nothing
-	problem string   // body of a refusal
-	final   string   // GET of x1
-	answers map[string]string
+	frames  []string          // of the stream, with ids; "WAIT" waits for a cancel
+	cut     []int             // after so many bytes the connections end, in this order; then none is cut
+	streams []string          // if not nil: what the connections give, whatever they ask for; the last again and again
+	refuse  []string          // "503 5" answers the next submission, stream or cancel with that status and Retry-After; "cut" with nothing
+	problem string            // body of a refusal
+	final   string            // GET of x1
+	answers map[string]string // by path; but for GET, with the method in front
 
 	mu        sync.Mutex
 	asked     []string // "GET /executions/x1", with the values of the headers that matter
-	bodies    []string // of submissions and cancels
+	bodies    []string // of what is no GET
 	cancelled chan struct{}
 }
 
@@ -63,15 +63,15 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	p.asked = append(p.asked, line)
-	if r.Method == "POST" {
+	if r.Method != "GET" {
 		p.bodies = append(p.bodies, string(body))
 	}
 	refuse := ""
-	if r.Method == "POST" || strings.HasSuffix(path, "/stream") {
+	if r.Method != "GET" || strings.HasSuffix(path, "/stream") {
 		refuse = pop(&p.refuse)
 	}
 	p.mu.Unlock()
-	answer, known := p.answers[path]
+	answer, known := p.answers[strings.TrimPrefix(r.Method+" "+path, "GET ")]
 	if p.cancelled != nil && strings.HasSuffix(path, "/cancel") && (refuse == "" || refuse == "409") {
 		close(p.cancelled)
 	}
@@ -85,7 +85,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"id":"x1","status":"queued"}`)
 	case r.Method == "POST" && path == "/executions/x1/cancel":
 		w.WriteHeader(http.StatusAccepted)
-	case path == "/executions/x1/stream":
+	case strings.HasSuffix(path, "/stream"):
 		p.stream(w, r)
 	case known:
 		_, _ = io.WriteString(w, answer)
@@ -257,9 +257,18 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestHelpOfEachCommand(t *testing.T) {
 	for _, cmd := range Commands {
-		code, stdout, stderr := do(t, &platform{}, cmd.Name, "--help")
-		if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "usage: codesaga "+cmd.Name+" ") || !strings.Contains(stdout, "--server URL") {
-			t.Errorf("%s --help: %d %q %q", cmd.Name, code, stdout, stderr)
+		names := []string{cmd.Name}
+		for _, sub := range cmd.Sub {
+			names = append(names, cmd.Name+" "+sub.Name)
+		}
+		for i, name := range names {
+			code, stdout, stderr := do(t, &platform{}, append(strings.Fields(name), "--help")...)
+			if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "usage: codesaga "+name+" ") || !strings.Contains(stdout, "--server URL") {
+				t.Errorf("%s --help: %d %q %q", name, code, stdout, stderr)
+			}
+			if i == 0 && len(names) > 1 && !strings.Contains(stdout, "\ncommands:\n  "+names[1]) {
+				t.Errorf("%s --help does not name %s: %q", name, names[1], stdout)
+			}
 		}
 	}
 }

@@ -7,10 +7,13 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
+// printed are the streams that people read, in the order of their beginning.
+var printed = []execution.Stream{execution.Compile, execution.Stdout, execution.Stderr}
+
 // complete brings what the stream of x did not, such as that of a run which
 // ended long ago, and says what is not to be had.
 func (f *follower) complete(ctx context.Context, x view) {
-	for _, s := range []execution.Stream{execution.Stdout, execution.Stderr} {
+	for _, s := range printed {
 		all, truncated := x.printed(s)
 		if have := f.have[s]; have < all && !f.holes && !f.mute && (have == 0 || !truncated) {
 			if err := f.api.output(ctx, f.id, s, have, f.writer(s)); err != nil && ctx.Err() == nil {

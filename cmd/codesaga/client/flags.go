@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +33,8 @@ func (c *call) parse(fs *flag.FlagSet, args []string) ([]string, error) {
 }
 
 // parseMixed is parse where flags may stand behind arguments, of which there
-// must be n.
-func (c *call) parseMixed(fs *flag.FlagSet, args []string, n int) ([]string, error) {
+// must be least to most.
+func (c *call) parseMixed(fs *flag.FlagSet, args []string, least, most int) ([]string, error) {
 	var plain []string
 	for {
 		rest, err := c.parse(fs, args)
@@ -45,11 +46,25 @@ func (c *call) parseMixed(fs *flag.FlagSet, args []string, n int) ([]string, err
 		}
 		plain, args = append(plain, rest[0]), rest[1:]
 	}
-	if len(plain) != n || n > 0 && plain[0] == "" {
-		return nil, usagef("usage: codesaga %s %s", c.cmd.Name, c.cmd.Args)
+	if len(plain) < least || len(plain) > most || slices.Contains(plain, "") {
+		return nil, c.misused()
 	}
 	return plain, nil
 }
+
+// parseScript is parseMixed where what stands behind -- is for the script. The
+// result is for submission.load.
+func (c *call) parseScript(fs *flag.FlagSet, args []string, least, most int) ([]string, error) {
+	var script []string
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, script = args[:i], args[i:]
+	}
+	plain, err := c.parseMixed(fs, args, least, most)
+	return append(plain, script...), err
+}
+
+// misused says how the command is used.
+func (c *call) misused() error { return usagef("usage: codesaga %s %s", c.cmd.Name, c.cmd.Args) }
 
 // help prints how the command is used.
 func (c *call) help(fs *flag.FlagSet) {
@@ -62,6 +77,12 @@ func (c *call) help(fs *flag.FlagSet) {
 		}
 		_, _ = fmt.Fprintf(c.Stdout, "  %-24s %s\n", strings.TrimSpace(dashes+f.Name+" "+value), text)
 	})
+	for i, sub := range c.cmd.Sub {
+		if i == 0 {
+			_, _ = fmt.Fprint(c.Stdout, "\ncommands:\n")
+		}
+		_, _ = fmt.Fprintf(c.Stdout, "  %-24s %s\n", c.cmd.Name+" "+sub.Name, sub.Help)
+	}
 }
 
 // pair is a flag NAME=VALUE that goes into m.

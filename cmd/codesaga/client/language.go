@@ -31,7 +31,7 @@ func (c *call) languageOf(ctx context.Context, name string, waiting func(error))
 		for _, l := range page.Items {
 			known = append(known, l.FileExtension)
 		}
-		return "", usagef("run: the suffix of %s is none of %s; say --language", name, strings.Join(known, ", "))
+		return "", usagef("the suffix of %s is none of %s; say --language", name, strings.Join(known, ", "))
 	}
 	return id, nil
 }

@@ -12,14 +12,14 @@ func doLogs(ctx context.Context, c *call, args []string) error {
 	var on bool
 	fs.BoolVar(&on, "f", false, "follow the run to its end")
 	fs.BoolVar(&on, "follow", false, "the same")
-	ids, err := c.parseMixed(fs, args, 1)
+	ids, err := c.parseMixed(fs, args, 1, 1)
 	if err != nil {
 		return err
 	}
 	s := c.screen(false)
-	w := &follower{api: c.api, id: ids[0], print: s.print, stage: s.stage, note: s.note, have: map[execution.Stream]int64{}}
+	w := c.follower(ids[0], s)
 	if !on {
-		for _, stream := range []execution.Stream{execution.Stdout, execution.Stderr} {
+		for _, stream := range printed {
 			if err := c.api.output(ctx, w.id, stream, 0, w.writer(stream)); err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ func doCancel(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	reason := fs.String("reason", "", "`TEXT` that is kept with the run")
 	wait := fs.Bool("wait", false, "wait for the end of the run")
-	ids, err := c.parseMixed(fs, args, 1)
+	ids, err := c.parseMixed(fs, args, 1, 1)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,8 @@ func doCancel(ctx context.Context, c *call, args []string) error {
 		return err
 	}
 	s := c.screen(false)
-	w := &follower{api: c.api, id: ids[0], print: s.print, stage: s.stage, note: s.note, mute: true}
+	w := c.follower(ids[0], s)
+	w.mute = true
 	x, err := w.follow(ctx)
 	s.close(false)
 	if err == nil && x.Status != execution.Cancelled {

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/codesaga/codesaga/execution"
 )
@@ -71,6 +70,13 @@ func problemOf(resp *http.Response) *problem {
 	} else if at, err := http.ParseTime(after); err == nil {
 		p.after = time.Until(at)
 	}
+	return p
+}
+
+// problemIn reads a frame that says that a stream failed.
+func problemIn(frame []byte) *problem {
+	p := &problem{Title: "the stream failed", Status: http.StatusInternalServerError}
+	_ = json.Unmarshal(frame, p) // what is not in it stays as it is
 	return p
 }
 
@@ -132,14 +138,4 @@ func retry(ctx context.Context, asked <-chan struct{}, waiting func(error), send
 			return ctx.Err()
 		}
 	}
-}
-
-// oneLine is s without what would move the cursor of a terminal.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.TrimSpace(s))
 }

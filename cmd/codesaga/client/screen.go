@@ -39,18 +39,21 @@ func (s *screen) print(stream execution.Stream, b []byte) error {
 	w := s.stdout
 	switch stream {
 	case execution.Stdout:
-	case execution.Stderr:
+	case execution.Stderr, execution.Compile:
 		w = s.stderr
 	default:
 		return nil // a stream of the future
 	}
 	s.erase()
-	s.begun = true
-	if s.terminal || stream == execution.Stderr {
+	s.begun = s.begun || stream != execution.Compile
+	if s.terminal || stream != execution.Stdout {
 		s.inLine = b[len(b)-1] != '\n'
 	}
 	if _, err := w.Write(b); err != nil {
 		return fmt.Errorf("write %s: %w", stream, err)
+	}
+	if stream == execution.Compile {
+		s.show("compiling")
 	}
 	return nil
 }
@@ -59,7 +62,12 @@ func (s *screen) print(stream execution.Stream, b []byte) error {
 func (s *screen) stage(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.terminal || s.quiet || s.begun {
+	s.show(text)
+}
+
+// show is stage under the lock. A line that output has begun stays as it is.
+func (s *screen) show(text string) {
+	if !s.terminal || s.quiet || s.begun || s.inLine {
 		return
 	}
 	_, _ = fmt.Fprint(s.stderr, eraseLine+oneLine(text))
@@ -75,6 +83,14 @@ func (s *screen) note(text string) {
 	}
 	s.endLine()
 	_, _ = fmt.Fprintf(s.stderr, "codesaga: %s\n", oneLine(text))
+}
+
+// again is for another run: there are stages once more.
+func (s *screen) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endLine()
+	s.begun = false
 }
 
 // close leaves the cursor where the next line can start, if one will come.

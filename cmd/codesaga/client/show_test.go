@@ -27,35 +27,43 @@ var shown = map[string]string{
 			{"id":"2","type":"execution_queued","source":"saga","occurred_at":"2000-01-01T00:00:00.104Z","queue":{"position":3,"eta_seconds":4}},
 			{"id":"3","type":"pod_scheduled","source":"kube","occurred_at":"2000-01-01T00:00:01.6Z","pod":{"name":"run-x1","node":"node-a"}},
 			{"id":"4","type":"execution_failed","source":"kube","occurred_at":"2000-01-01T00:01:02.7Z","outcome":{"status":"failed","error_type":"resource_limit","limit":"memory","exit_code":137,"signal":"SIGKILL"}}]}`,
+	"/executions/x2": `{"id":"x2","status":"completed","error_type":null,"language":"go","version":"1.22","entry_point":"cmd/main.go","created_at":"2000-01-01T00:00:00Z","scheduled_for":"2000-01-01T00:00:09Z",
+			"attempt":1,"parent_id":null,"retries":["x3","x4"],"interactive":true,"network":{"egress":[{"cidr":"192.0.2.0/24","ports":[443,80]},{"cidr":"fd00::/8"}]},"retry":{"max_attempts":3,"on_loss":true},
+			"callback_url":"https://example.com/x","schedule_id":"s1","batch_id":"b1","batch_index":0,
+			"result":{"exit_code":0,"compile_output_bytes":7,"compile_output_truncated":true,"compile_wall_time_seconds":1.5,"compile_cpu_time_seconds":2.25,"queue_seconds":0.25,"gib_seconds":0.06254,
+				"artifacts":[{"path":"a.txt","bytes":2048,"sha256":"00","url":"/x"}],"artifacts_skipped":1,"judge":{"passed":false,"detail":"line 1"}}}`,
+	"/executions/x3": `{"id":"x3","status":"queued","language":"go","version":"1.22","created_at":"2000-01-01T00:00:00Z","network":null,"retry":null,"retries":[],"batch_index":null,
+			"queue":{"position":3,"eta_seconds":4.4},"waiting_reason":{"reason":"ImagePullBackOff","message":"no such image"},"result":null}`,
 	"/executions/x1": `{"id":"x1","status":"failed","error_type":"script_error","language":"python","version":"3.11","priority":"normal","pool":"default","user_id":"ann",
 			"created_at":"2000-01-01T00:00:00Z","started_at":"2000-01-01T00:00:01Z","finished_at":"2000-01-01T00:00:02Z","attempt":2,"parent_id":"x0","queue":null,"labels":{"course":"cs1"},
 			"result":{"stdout":"a\u001b","stdout_bytes":12,"stderr_bytes":9,"stderr_truncated":true,"exit_code":139,"signal":"SIGSEGV","wall_time_seconds":0.031,"cpu_time_seconds":0.024,"peak_memory_bytes":9100000}}`,
 }
 
-func TestTables(t *testing.T) {
-	all := `
+const allRuns = `
 ID                          STATUS     LANGUAGE     AGE  DURATION  EXIT
 019-run                     running    python 3.11  10s  4.5s      -
 018-failed                  failed     node 22      2h   31ms      3
 017-cancelled-in-the-queue  cancelled  bash 5.3     31d  -         -
 `
-	tests := []struct{ args, want string }{
-		{"list", all},
-		{"list --all", all},
-		{"list --limit 2 --status completed --language node", "\nID  STATUS  LANGUAGE  AGE  DURATION  EXIT\n"},
-		{"languages", `
+
+// tables are what TestTables shows.
+var tables = []struct{ args, want string }{
+	{"list", allRuns},
+	{"list --all", allRuns},
+	{"list --limit 2 --status completed --language node", "\nID  STATUS  LANGUAGE  AGE  DURATION  EXIT\n"},
+	{"languages", `
 ID      NAME     VERSIONS    SUFFIX  ALIASES
 node    Node.js  22, 20      .js     js, javascript
 python  Python   3.12, 3.11  .py     py, python3
 `},
-		{"events x1", `
+	{"events x1", `
 TIME                      SINCE START  SOURCE  EVENT                DETAIL
 2000-01-01T00:00:00.100Z  0s           saga    execution_requested  -
 2000-01-01T00:00:00.104Z  4ms          saga    execution_queued     position 3
 2000-01-01T00:00:01.600Z  1.5s         kube    pod_scheduled        run-x1, node-a
 2000-01-01T00:01:02.700Z  1m3s         kube    execution_failed     resource_limit, memory, SIGKILL, exit code 137
 `},
-		{"get x1", `
+	{"get x1", `
 id           x1
 status       failed: script_error
 language     python 3.11
@@ -75,8 +83,46 @@ peak memory  8.7 MiB
 stdout       12 bytes
 stderr       9 bytes, not all kept
 `},
-	}
-	for _, tt := range tests {
+	{"get x2", `
+id            x2
+status        completed
+language      go 1.22
+entry point   cmd/main.go
+retry         up to 3 attempts, also when the node is lost
+retried as    x3
+retried as    x4
+schedule      s1
+batch         b1, item 0
+interactive   yes
+egress        192.0.2.0/24:443,80
+egress        fd00::/8
+callback      https://example.com/x
+created       2000-01-01T00:00:00.000Z
+not before    2000-01-01T00:00:09.000Z
+exit code     0
+judge         failed: line 1
+compile time  1.5s
+compile CPU   2.25s
+queue time    250ms
+GiB-seconds   0.063
+compile       7 bytes, not all kept
+stdout        0 bytes
+stderr        0 bytes
+artifact      a.txt, 2 KiB
+artifacts     1 more were not kept
+`},
+	{"get x3", `
+id           x3
+status       queued
+language     go 1.22
+queue        position 3, about 4 s
+waiting for  ImagePullBackOff: no such image
+created      2000-01-01T00:00:00.000Z
+`},
+}
+
+func TestTables(t *testing.T) {
+	for _, tt := range tables {
 		t.Run(tt.args, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				code, stdout, stderr := doUnreal(t, &platform{answers: shown}, strings.Fields(tt.args)...)
@@ -110,14 +156,16 @@ func TestJSONIsAsTheAPIGivesIt(t *testing.T) {
 }
 
 func TestLogsOfNow(t *testing.T) {
-	p := &platform{answers: map[string]string{"/executions/x1/output?stream=stdout": "a\xffb", "/executions/x1/output?stream=stderr": "err"}}
-	if code, stdout, stderr := do(t, p, "logs", "x1"); code != 0 || stdout != "a\xffb" || stderr != "err" {
+	p := &platform{answers: map[string]string{
+		"/executions/x1/output?stream=compile": "a.c: warning\n", "/executions/x1/output?stream=stdout": "a\xffb", "/executions/x1/output?stream=stderr": "err",
+	}}
+	if code, stdout, stderr := do(t, p, "logs", "x1"); code != 0 || stdout != "a\xffb" || stderr != "a.c: warning\nerr" {
 		t.Errorf("%d %q %q", code, stdout, stderr)
 	}
 	if code, stdout, stderr := do(t, p, "logs", "../x2"); code != exitPlatform || stdout != "" || !strings.Contains(stderr, "404") {
 		t.Errorf("%d %q %q", code, stdout, stderr)
 	}
-	if last := p.asked[len(p.asked)-1]; last != "GET /executions/..%2Fx2/output?stream=stdout" {
+	if last := p.asked[len(p.asked)-1]; last != "GET /executions/..%2Fx2/output?stream=compile" {
 		t.Errorf("asked %s", last)
 	}
 }

@@ -20,53 +20,118 @@ func (x view) row(now time.Time) []string {
 	}
 }
 
+// facts are rows of a name and a value.
+type facts [][]string
+
+// add adds one, unless it has no value.
+func (f *facts) add(name, value string) {
+	if value != "" {
+		*f = append(*f, []string{name, value})
+	}
+}
+
 // describe is x with all that a reader asks for, but its output.
 func (x view) describe() [][]string {
-	rows := [][]string{
-		{"id", string(x.ID)},
-		{"status", with(string(x.Status), x.ErrorType)},
-		{"language", strings.TrimSpace(x.Language + " " + x.Version)},
-	}
-	add := func(name, value string) {
-		if value != "" {
-			rows = append(rows, []string{name, value})
-		}
-	}
-	add("limit", x.Limit)
-	add("reason", x.Reason)
-	add("message", x.Message)
-	add("user", x.UserID)
-	add("priority", x.Priority)
-	add("pool", x.Pool)
+	var f facts
+	f.add("id", string(x.ID))
+	f.add("status", with(string(x.Status), x.ErrorType))
+	f.add("language", strings.TrimSpace(x.Language+" "+x.Version))
+	f.add("entry point", x.EntryPoint)
+	f.add("limit", x.Limit)
+	f.add("reason", x.Reason)
+	f.add("message", x.Message)
+	f.add("user", x.UserID)
+	f.add("priority", x.Priority)
+	f.add("pool", x.Pool)
 	for _, name := range slices.Sorted(maps.Keys(x.Labels)) {
-		add("label", name+"="+x.Labels[name])
+		f.add("label", name+"="+x.Labels[name])
 	}
-	if x.Attempt > 1 || x.ParentID != "" {
-		add("attempt", fmt.Sprintf("%d, of %s", x.Attempt, x.ParentID))
+	x.origin(&f)
+	if x.Interactive {
+		f.add("interactive", "yes")
 	}
+	for _, e := range x.Network.Egress {
+		f.add("egress", egressText(e))
+	}
+	f.add("callback", x.CallbackURL)
 	if x.Queue != nil {
-		add("queue", fmt.Sprintf("position %d, about %.0f s", x.Queue.Position, x.Queue.ETASeconds))
+		f.add("queue", fmt.Sprintf("position %d, about %.0f s", x.Queue.Position, x.Queue.ETASeconds))
 	}
-	add("created", stamp(&x.CreatedAt))
-	add("scheduled", stamp(x.ScheduledAt))
-	add("started", stamp(x.StartedAt))
-	add("finished", stamp(x.FinishedAt))
-	if r := x.Result; r != nil {
-		add("exit code", x.exitText())
-		add("signal", r.Signal)
-		add("wall time", measured(r.WallSeconds, secondsText))
-		add("CPU time", measured(r.CPUSeconds, secondsText))
-		add("peak memory", measured(r.PeakMemoryBytes, bytesText))
-		for _, s := range []execution.Stream{execution.Stdout, execution.Stderr} {
-			n, truncated := x.printed(s)
-			text := fmt.Sprintf("%d bytes", n)
-			if truncated {
-				text += ", not all kept"
-			}
-			add(string(s), text)
+	if x.Waiting != nil {
+		f.add("waiting for", with(x.Waiting.Reason, x.Waiting.Message))
+	}
+	f.add("created", stamp(&x.CreatedAt))
+	f.add("not before", stamp(x.ScheduledFor))
+	f.add("scheduled", stamp(x.ScheduledAt))
+	f.add("started", stamp(x.StartedAt))
+	f.add("finished", stamp(x.FinishedAt))
+	if x.Result != nil {
+		x.outcome(&f)
+	}
+	return f
+}
+
+// origin adds what made x, and what is made of it.
+func (x view) origin(f *facts) {
+	if x.Attempt > 1 || x.ParentID != "" {
+		f.add("attempt", fmt.Sprintf("%d, of %s", x.Attempt, x.ParentID))
+	}
+	if x.Retry.MaxAttempts > 1 {
+		text := fmt.Sprintf("up to %d attempts", x.Retry.MaxAttempts)
+		if x.Retry.OnLoss {
+			text += ", also when the node is lost"
 		}
+		f.add("retry", text)
 	}
-	return rows
+	for _, id := range x.Retries {
+		f.add("retried as", string(id))
+	}
+	f.add("schedule", x.ScheduleID)
+	if x.BatchIndex != nil && x.BatchID != "" {
+		f.add("batch", fmt.Sprintf("%s, item %d", x.BatchID, *x.BatchIndex))
+	}
+}
+
+// outcome adds how x ended and what it took.
+func (x view) outcome(f *facts) {
+	r := x.Result
+	f.add("exit code", x.exitText())
+	f.add("signal", r.Signal)
+	if r.Judge != nil {
+		f.add("judge", with(r.Judge.verdict(), r.Judge.Detail))
+	}
+	f.add("wall time", measured(r.WallSeconds, secondsText))
+	f.add("CPU time", measured(r.CPUSeconds, secondsText))
+	f.add("peak memory", measured(r.PeakMemoryBytes, bytesText))
+	f.add("compile time", measured(r.CompileWall, secondsText))
+	f.add("compile CPU", measured(r.CompileCPU, secondsText))
+	f.add("queue time", measured(r.QueueSeconds, secondsText))
+	f.add("GiB-seconds", measured(r.GiBSeconds, figure))
+	for _, s := range printed {
+		n, truncated := x.printed(s)
+		if s == execution.Compile && n == 0 {
+			continue // most languages are not compiled
+		}
+		text := fmt.Sprintf("%d bytes", n)
+		if truncated {
+			text += ", not all kept"
+		}
+		f.add(string(s), text)
+	}
+	for _, a := range r.Artifacts {
+		f.add("artifact", a.Path+", "+bytesText(a.Bytes))
+	}
+	if r.ArtifactsSkipped > 0 {
+		f.add("artifacts", fmt.Sprintf("%d more were not kept", r.ArtifactsSkipped))
+	}
+}
+
+// verdict is one word.
+func (j judge) verdict() string {
+	if j.Passed {
+		return "passed"
+	}
+	return "failed"
 }
 
 // detail is what there is to say of e beside its type.
@@ -148,6 +213,9 @@ func seconds(d time.Duration) string {
 }
 
 func secondsText(s float64) string { return seconds(time.Duration(s * float64(time.Second))) }
+
+// figure is n with few digits.
+func figure(n float64) string { return strconv.FormatFloat(math.Round(1000*n)/1000, 'f', -1, 64) }
 
 // measured is the text of n, if there is one.
 func measured[N int64 | float64](n *N, text func(N) string) string {

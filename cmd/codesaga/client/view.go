@@ -2,7 +2,9 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/codesaga/codesaga/execution"
@@ -32,7 +34,25 @@ type view struct {
 	Queue       *execution.Queue  `json:"queue"`
 	Result      *resultView       `json:"result"`
 
+	EntryPoint   string                `json:"entry_point"`
+	Interactive  bool                  `json:"interactive"`
+	Network      network               `json:"network"`
+	Retry        execution.RetryPolicy `json:"retry"`
+	Retries      []execution.ID        `json:"retries"`
+	CallbackURL  string                `json:"callback_url"`
+	ScheduledFor *time.Time            `json:"scheduled_for"`
+	ScheduleID   string                `json:"schedule_id"`
+	BatchID      string                `json:"batch_id"`
+	BatchIndex   *int32                `json:"batch_index"`
+	Waiting      *waiting              `json:"waiting_reason"`
+
 	raw json.RawMessage // all of it
+}
+
+// waiting is why a pod does not start.
+type waiting struct {
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
 }
 
 // resultView is what a run left, without its output.
@@ -46,18 +66,36 @@ type resultView struct {
 	WallSeconds     *float64 `json:"wall_time_seconds"` // nil: not measured
 	CPUSeconds      *float64 `json:"cpu_time_seconds"`  // likewise
 	PeakMemoryBytes *int64   `json:"peak_memory_bytes"` // likewise
+
+	CompileBytes     int64      `json:"compile_output_bytes"`
+	CompileTruncated bool       `json:"compile_output_truncated"`
+	CompileWall      *float64   `json:"compile_wall_time_seconds"`
+	CompileCPU       *float64   `json:"compile_cpu_time_seconds"`
+	QueueSeconds     *float64   `json:"queue_seconds"`
+	GiBSeconds       *float64   `json:"gib_seconds"`
+	Artifacts        []artifact `json:"artifacts"`
+	ArtifactsSkipped int64      `json:"artifacts_skipped"`
+	Judge            *judge     `json:"judge"`
 }
 
-// viewOf reads an execution.
-func viewOf(raw json.RawMessage) (view, error) {
-	x := view{raw: raw}
-	if err := json.Unmarshal(raw, &x); err != nil {
-		return x, fmt.Errorf("an execution: %w", err)
+// judge says whether the script printed what was expected.
+type judge struct {
+	Passed bool   `json:"passed"`
+	Detail string `json:"detail"`
+}
+
+// UnmarshalJSON reads an execution; one without ID or status is none.
+func (x *view) UnmarshalJSON(raw []byte) error {
+	type plain view
+	var v plain
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return fmt.Errorf("an execution: %w", err)
 	}
-	if x.ID == "" || x.Status == "" {
-		return x, fmt.Errorf("an execution without id or status")
+	if v.ID == "" || v.Status == "" {
+		return errors.New("an execution without id or status")
 	}
-	return x, nil
+	*x, x.raw = view(v), slices.Clone(raw)
+	return nil
 }
 
 // printed is how many bytes the script wrote to s, and whether all were kept.
@@ -65,6 +103,8 @@ func (x view) printed(s execution.Stream) (n int64, truncated bool) {
 	switch {
 	case x.Result == nil:
 		return 0, false
+	case s == execution.Compile:
+		return x.Result.CompileBytes, x.Result.CompileTruncated
 	case s == execution.Stdout:
 		return x.Result.StdoutBytes, x.Result.StdoutTruncated
 	default:
@@ -73,7 +113,7 @@ func (x view) printed(s execution.Stream) (n int64, truncated bool) {
 }
 
 // exitCode is what a shell is told of the run: the script's own code, but never
-// 0 unless it completed.
+// 0 unless it completed, with what was expected of it.
 func (x view) exitCode() int {
 	switch x.Status {
 	case execution.TimedOut:
@@ -85,6 +125,8 @@ func (x view) exitCode() int {
 		return exitPlatform
 	}
 	switch code := x.scriptCode(); {
+	case x.Status == execution.Completed && x.wrong():
+		return exitFailed
 	case x.Status == execution.Completed:
 		return code
 	case code != 0:
@@ -95,6 +137,9 @@ func (x view) exitCode() int {
 		return 1
 	}
 }
+
+// wrong reports whether the script did not print what was expected.
+func (x view) wrong() bool { return x.Result != nil && x.Result.Judge != nil && !x.Result.Judge.Passed }
 
 func (x view) scriptCode() int {
 	if x.Result == nil || x.Result.ExitCode == nil {
@@ -121,6 +166,8 @@ func (x view) verdict() string {
 		return with("does not compile", x.Message)
 	case x.Result != nil && x.Result.Signal != "":
 		return "ended by " + x.Result.Signal
+	case x.Status == execution.Completed && x.wrong():
+		return with("the output is not as expected", x.Result.Judge.Detail)
 	default:
 		return ""
 	}
@@ -135,6 +182,12 @@ func (x view) limit() string {
 		return "disk: " + bytesText(l.DiskBytes)
 	case x.Limit == "processes" && l.Processes > 0:
 		return fmt.Sprintf("processes: %d", l.Processes)
+	case x.Limit == "cpu_time" && l.CPUSeconds > 0:
+		return fmt.Sprintf("CPU time: %d s", l.CPUSeconds)
+	case x.Limit == "open_files" && l.OpenFiles > 0:
+		return fmt.Sprintf("open files: %d", l.OpenFiles)
+	case x.Limit == "file_size" && l.FileBytes > 0:
+		return "file size: " + bytesText(l.FileBytes)
 	default:
 		return with(x.Limit, x.Message)
 	}
@@ -152,7 +205,11 @@ type statusFrame struct {
 	Status execution.Status    `json:"status"`
 	Type   execution.EventType `json:"type"`
 	Queue  *execution.Queue    `json:"queue"`
+	Pod    *waiting            `json:"pod"`
 }
+
+// podWaiting is the event that says why a pod does not start.
+const podWaiting = "pod_waiting"
 
 // stages are the events that bring a run on, as users see them.
 var stages = map[execution.EventType]string{
@@ -167,7 +224,10 @@ var stages = map[execution.EventType]string{
 // snapshot is the present state.
 func (s statusFrame) stage() string {
 	stage := stages[s.Type]
-	if (s.Type == "" || s.Type == "snapshot") && !s.Status.Terminal() {
+	switch {
+	case s.Type == podWaiting && s.Pod != nil:
+		stage = with("the pod waits", with(s.Pod.Reason, s.Pod.Message))
+	case (s.Type == "" || s.Type == "snapshot" || s.Type == "queue") && !s.Status.Terminal(): // how it stands
 		stage = string(s.Status)
 	}
 	if stage == "queued" && s.Queue != nil && s.Queue.Position > 0 {

@@ -34,7 +34,7 @@ func (s *story) gone(id string, within time.Duration) {
 }
 
 // EX-20, DF-01, DF-53.
-func TestACancelledScriptIsGoneAndItsOutputKept(t *testing.T) {
+func TestDF01ACancelledScriptIsGoneAndItsOutputKept(t *testing.T) {
 	s := begin(t, time.Minute)
 	x := s.submit(python("import sys, time\nprint('before', flush=True)\nprint('warned', file=sys.stderr, flush=True)\ntime.sleep(25)\nprint('after')"))
 	f := s.pursue(x.ID, nil)
@@ -101,7 +101,7 @@ func TestAScriptThatIgnoresSIGTERMIsCancelledAllTheSame(t *testing.T) {
 
 // DF-01, DF-23, SA-08: at whatever step it comes, a cancel that was accepted
 // wins over a script that would run for long.
-func TestACancelWinsAtEachStep(t *testing.T) {
+func TestDF23ACancelWinsAtEachStep(t *testing.T) {
 	s := begin(t, time.Minute)
 	moments := []time.Duration{0, 10, 30, 60, 120, 250, 400, 600, 900} // ms after the submission
 	var all sync.WaitGroup
@@ -125,7 +125,7 @@ func TestACancelWinsAtEachStep(t *testing.T) {
 }
 
 // EX-20, DF-01, AD-04.
-func TestACancelledRunInTheQueueNeverHasAPod(t *testing.T) {
+func TestDF53ACancelledRunInTheQueueNeverHasAPod(t *testing.T) {
 	s := begin(t, 90*time.Second)
 	var full []execution
 	for range capacity {

@@ -18,16 +18,16 @@ import (
 
 // What the chaos is made of. "make chaos" asks for much more of it.
 var (
-	chaosRuns  = flag.Int("chaos.runs", 60, "runs that TestChaos submits")
+	chaosRuns  = flag.Int("chaos.runs", 60, "runs that TestDF21Chaos submits")
 	chaosKills = flag.Int("chaos.kills", 12, "kills at random that they have to live through")
 	chaosSeed  = flag.Uint64("chaos.seed", 0, "seed of what is killed, when; 0: another one each time")
 	chaosOut   = flag.String("chaos.report", "", "file that the report is added to; empty: it is only logged")
 )
 
-// TestChaos kills roles and servers at random while runs of all kinds are under
+// TestDF21Chaos kills roles and servers at random while runs of all kinds are under
 // way. Each run that was accepted ends, and as it should (I1, I4); what else
 // must be true then, the auditor looks for. BY-04, DF-21, DF-25, DF-26.
-func TestChaos(t *testing.T) {
+func TestDF21Chaos(t *testing.T) {
 	t.Parallel()
 	others.Wait()
 	killing.Lock()

@@ -71,7 +71,7 @@ func TestExitCodesOfRun(t *testing.T) {
 		{"signal", []string{killed}, 139, "SIGSEGV"},
 		{"memory", []string{"--memory", "64Mi", eater}, 137, "memory"},
 		{"a limit beyond its bound", []string{"--timeout", "9999", quick}, 2, "limits.timeout_seconds"},
-		{"unknown language", []string{"--language", "cobol", quick}, 2, "language"},
+		{"unknown language", []string{"--language", "klingon", quick}, 2, "language"},
 		{"unknown version", []string{"--version", "2.7", quick}, 2, "version"},
 		{"no such file", []string{"nowhere.py"}, 2, "nowhere.py"},
 		{"unknown flag", []string{"--fast", quick}, 2, "fast"},

@@ -14,10 +14,10 @@ import (
 // killing is held by the one test that kills.
 var killing sync.Mutex
 
-// TestCrash kills what there is to kill, one after the other, when all other
+// TestDF25Crash kills what there is to kill, one after the other, when all other
 // tests are done. Whatever dies, each run that was accepted ends as if nothing
 // had happened (I1), and nothing is there twice (I6, I7).
-func TestCrash(t *testing.T) {
+func TestDF25Crash(t *testing.T) {
 	t.Parallel()
 	others.Wait()
 	killing.Lock()

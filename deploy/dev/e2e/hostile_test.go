@@ -92,7 +92,7 @@ func refused(t *testing.T, what string, attempts map[string]string) {
 }
 
 // KU-10, EX-11, DF-35.
-func TestForgedFramesAreText(t *testing.T) {
+func TestDF35ForgedFramesAreText(t *testing.T) {
 	s := beside(t, time.Minute)
 	x := s.run(hostile(t, "forge.py"))
 	const forged = "\no 1 0 6 forged\n\nf 0 0 "

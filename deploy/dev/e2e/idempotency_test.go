@@ -8,7 +8,7 @@ import (
 )
 
 // EX-22, DF-40.
-func TestAKeyIsOneExecution(t *testing.T) {
+func TestDF40AKeyIsOneExecution(t *testing.T) {
 	s := beside(t, time.Minute)
 	key := []string{"Idempotency-Key", s.word()}
 	sub := python("print('once')")

@@ -14,7 +14,7 @@ import (
 const sentence = "isolated: pods have no network at all here (no interface but lo): isolation does not come from NetworkPolicy, whose enforcement could not be tested"
 
 // KU-03, DF-38.
-func TestTheDoctorSaysWhatKeepsScriptsIn(t *testing.T) {
+func TestDF38TheDoctorSaysWhatKeepsScriptsIn(t *testing.T) {
 	s := beside(t, 3*time.Minute)
 	text := s.finish(the.command(s, "doctor"))
 	if text.code != 0 || !strings.HasPrefix(text.out, sentence+"\n") || !strings.Contains(text.out, "shut  connect to 169.254.169.254:80") {
@@ -69,7 +69,7 @@ func (s *story) unfinished(all []object) (n int) {
 }
 
 // KU-15, KU-17, DF-26: what a crash may have left is removed within two minutes.
-func TestOrphansAreRemoved(t *testing.T) {
+func TestDF26OrphansAreRemoved(t *testing.T) {
 	s := beside(t, 4*time.Minute)
 	id := "0197f0a0-0000-7000-8000-" + fmt.Sprintf("%012d", time.Now().UnixMilli()%1e12)
 	meta := map[string]any{"name": "execution-" + id, "labels": map[string]string{"app.kubernetes.io/managed-by": "codesaga", executionLabel: id}}
@@ -106,8 +106,8 @@ func (s *story) leader() *process {
 	return found
 }
 
-// TestKubeWorkers stops and kills them when all other tests are done.
-func TestKubeWorkers(t *testing.T) {
+// TestDF47KubeWorkers stops and kills them when all other tests are done.
+func TestDF47KubeWorkers(t *testing.T) {
 	t.Parallel()
 	others.Wait()
 	killing.Lock()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,9 +11,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// ledger is where capacity is kept. The API does not show it, so an auditor
-// has to look: collection pools, one document a pool with the array holders,
-// and waiters, one document for each execution that waits.
+// ledger is where capacity is kept. An auditor does not ask the API, but looks:
+// collection pools, one document a pool, with an array of holders, and
+// collection waiters, one document for each that waits.
 type ledger struct{ db *mongo.Database }
 
 func openLedger(uri, database string) (*ledger, error) {
@@ -27,33 +28,32 @@ func openLedger(uri, database string) (*ledger, error) {
 func (l *ledger) entries(ctx context.Context) (holders, waiters []string, err error) {
 	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
 	defer stop()
-	cursor, err := l.db.Collection("pools").Find(ctx, bson.M{})
-	if err != nil {
-		return nil, nil, err
-	}
 	var pools []struct {
 		Name    string `bson:"_id"`
 		Holders bson.A `bson:"holders"`
 	}
-	if err := cursor.All(ctx, &pools); err != nil {
-		return nil, nil, fmt.Errorf("pools: %w", err)
+	var waiting []bson.M
+	if err := errors.Join(l.all(ctx, "pools", &pools), l.all(ctx, "waiters", &waiting)); err != nil {
+		return nil, nil, err
 	}
 	for _, p := range pools {
 		for _, h := range p.Holders {
 			holders = append(holders, fmt.Sprintf("%s: %v", p.Name, h))
 		}
 	}
-	if cursor, err = l.db.Collection("waiters").Find(ctx, bson.M{}); err != nil {
-		return nil, nil, err
-	}
-	var waits []bson.M
-	if err := cursor.All(ctx, &waits); err != nil {
-		return nil, nil, fmt.Errorf("waiters: %w", err)
-	}
-	for _, w := range waits {
+	for _, w := range waiting {
 		waiters = append(waiters, fmt.Sprintf("%v: %v", w["pool"], w))
 	}
 	return holders, waiters, nil
+}
+
+// all reads a whole collection into documents.
+func (l *ledger) all(ctx context.Context, collection string, documents any) error {
+	cursor, err := l.db.Collection(collection).Find(ctx, bson.M{})
+	if err != nil {
+		return fmt.Errorf("%s: %w", collection, err)
+	}
+	return cursor.All(ctx, documents)
 }
 
 // empty is a condition to be awaited.

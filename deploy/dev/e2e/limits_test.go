@@ -13,7 +13,7 @@ func sha256Hex(s string) string {
 }
 
 // EX-15, EX-18, DF-07.
-func TestATimeoutKeepsWhatWasPrintedAndUsed(t *testing.T) {
+func TestDF07ATimeoutKeepsWhatWasPrintedAndUsed(t *testing.T) {
 	s := begin(t, time.Minute)
 	sub := python(`
 import sys, time
@@ -35,7 +35,7 @@ time.sleep(60)
 }
 
 // EX-15, DF-08.
-func TestAScriptThatIgnoresSIGTERMIsDeadSoonAfterItsLimit(t *testing.T) {
+func TestDF08AScriptThatIgnoresSIGTERMIsDeadSoonAfterItsLimit(t *testing.T) {
 	s := begin(t, time.Minute)
 	sub := python(`
 import os, signal, time
@@ -56,7 +56,7 @@ while True:
 }
 
 // EX-16, DF-10.
-func TestMemoryThatRunsOutIsALimitWhoeverDies(t *testing.T) {
+func TestDF10MemoryThatRunsOutIsALimitWhoeverDies(t *testing.T) {
 	group(t)
 	const eat = `
 def eat():

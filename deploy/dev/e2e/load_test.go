@@ -36,7 +36,7 @@ func mostAtOnce(all []execution) (most int) {
 }
 
 // I2, AD-04, AD-07, DF-02, DF-03.
-func TestCapacityIsNeitherExceededNorLeaked(t *testing.T) {
+func TestDF03CapacityIsNeitherExceededNorLeaked(t *testing.T) {
 	s := begin(t, 2*time.Minute)
 	var all []execution
 	for i := range 15 {

@@ -15,7 +15,7 @@ var replaced = regexp.MustCompile("\uFFFD+")
 func shown(raw string) string { return strings.ToValidUTF8(raw, "\uFFFD") }
 
 // EX-12, DF-04.
-func TestOutputIsKeptByteForByte(t *testing.T) {
+func TestDF04OutputIsKeptByteForByte(t *testing.T) {
 	s := beside(t, time.Minute)
 	var every []byte
 	for i := range 256 {
@@ -65,7 +65,7 @@ func pythonBytes(s string) string {
 }
 
 // EX-13, DF-05.
-func TestManyLinesAreAllKept(t *testing.T) {
+func TestDF05ManyLinesAreAllKept(t *testing.T) {
 	s := beside(t, time.Minute)
 	x := s.run(python("for i in range(20000): print(i)"))
 	stored := s.output(x.ID, "stdout")
@@ -78,7 +78,7 @@ func TestManyLinesAreAllKept(t *testing.T) {
 }
 
 // EX-13, DF-05, DF-06.
-func TestWhatIsBeyondTheCapIsCountedAndCut(t *testing.T) {
+func TestDF06WhatIsBeyondTheCapIsCountedAndCut(t *testing.T) {
 	group(t)
 	const kept = 1 << 20
 	for _, c := range []struct {

@@ -110,6 +110,9 @@ func (p *platform) configure() error {
 		"CODESAGA_USER_HEADER="+userHeader,
 		"CODESAGA_OPERATORS="+operator,
 		"CODESAGA_LINK_SECRET="+rand.Text()+rand.Text(),
+		"CODESAGA_CALLBACK_SECRET="+callbackSecret,
+		"CODESAGA_CALLBACK_PORTS=any",
+		"CODESAGA_CALLBACK_ALLOW_PRIVATE=true",
 		"CODESAGA_POOLS=default,gpu,nowhere",
 	)
 	p.account = &account{cluster: p.cluster, folder: p.folder}

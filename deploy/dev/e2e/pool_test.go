@@ -178,7 +178,7 @@ func TestAPodThatNoNodeTakes(t *testing.T) {
 }
 
 // KU-14, DF-27.
-func TestAnImageThatNobodyHas(t *testing.T) {
+func TestDF27AnImageThatNobodyHas(t *testing.T) {
 	s := beside(t, 3*time.Minute)
 	x := s.submit(submission{Language: "missing", Script: "print hello"})
 	began := time.Now()

@@ -50,7 +50,7 @@ func TestWhatIsWrongWithASubmissionIsNamed(t *testing.T) {
 		{"unknown field", `{` + ok + `,"skript":"x"}`, 400, "skript"},
 		{"unknown limit", `{` + ok + `,"limits":{"gpus":1}}`, 400, "limits.gpus"},
 		{"no language", `{"script":"print(1)"}`, 422, "language"},
-		{"unknown language", `{"language":"cobol","script":"x"}`, 422, "language"},
+		{"unknown language", `{"language":"klingon","script":"x"}`, 422, "language"},
 		{"unknown version", `{` + ok + `,"version":"2.7"}`, 422, "version"},
 		{"no script", `{"language":"python"}`, 422, "script"},
 		{"empty script", `{"language":"python","script":""}`, 422, "script"},
@@ -72,7 +72,7 @@ func TestWhatIsWrongWithASubmissionIsNamed(t *testing.T) {
 			sub.refuse(sub.do(http.MethodPost, "/api/v1/executions", c.body), c.status, c.field)
 		})
 	}
-	two := s.refuse(s.do(http.MethodPost, "/api/v1/executions", `{"language":"cobol","script":"","limits":{"timeout_seconds":0,"processes":999}}`), 422, "")
+	two := s.refuse(s.do(http.MethodPost, "/api/v1/executions", `{"language":"klingon","script":"","limits":{"timeout_seconds":0,"processes":999}}`), 422, "")
 	if len(two.Errors) < 1 {
 		t.Errorf("errors: %v", two.Errors)
 	}
@@ -81,7 +81,7 @@ func TestWhatIsWrongWithASubmissionIsNamed(t *testing.T) {
 // EX-01: no error leaves a row.
 func TestARefusedSubmissionLeavesNothing(t *testing.T) {
 	s := beside(t, time.Minute)
-	s.refuse(s.do(http.MethodPost, "/api/v1/executions", `{"language":"cobol","script":"x","labels":{"test":"refused"}}`), 422, "language")
+	s.refuse(s.do(http.MethodPost, "/api/v1/executions", `{"language":"klingon","script":"x","labels":{"test":"refused"}}`), 422, "language")
 	if items, _ := s.list("label", "test=refused"); len(items) != 0 {
 		t.Errorf("%s", jsonOf(items))
 	}

@@ -8,7 +8,7 @@ import (
 
 // EX-21, DF-50: a retry is another execution with the same request, of the same
 // owner, whoever asks, and both know of each other.
-func TestARetryIsAnotherRunOfTheSame(t *testing.T) {
+func TestDF50ARetryIsAnotherRunOfTheSame(t *testing.T) {
 	s := beside(t, time.Minute)
 	sub := python("import sys\nprint(sys.argv[1], sys.stdin.read(), open('d/x').read())\nsys.exit(3)")
 	sub.Args, sub.Stdin, sub.Files = []string{"a"}, "in", []file{{Path: "d/x", Content: "file"}}

@@ -10,7 +10,7 @@ import (
 
 // KU-18, DF-28: the account of the kube workers may do what is listed here, and
 // nothing else of all that is asked about.
-func TestTheAccountOfKubeWorkersMayDoLittle(t *testing.T) {
+func TestDF28TheAccountOfKubeWorkersMayDoLittle(t *testing.T) {
 	s := beside(t, 2*time.Minute)
 	own := map[string][]string{ // in the namespace of scripts
 		"pods": {"create", "get", "list", "watch", "delete", "patch"}, "pods/log": {"get"}, "pods/attach": {"create", "get"},

@@ -22,7 +22,7 @@ for i in range(int(sys.argv[1])):
 }
 
 // EX-14, DF-12.
-func TestOutputArrivesWhileTheScriptRuns(t *testing.T) {
+func TestDF12OutputArrivesWhileTheScriptRuns(t *testing.T) {
 	s := begin(t, time.Minute)
 	s.live(s.base, 16)
 }
@@ -82,7 +82,7 @@ func printedAt(t *testing.T, line string) time.Time {
 }
 
 // EX-09, DF-13.
-func TestEachStatusIsSeenInOrder(t *testing.T) {
+func TestDF13EachStatusIsSeenInOrder(t *testing.T) {
 	s := begin(t, time.Minute)
 	sub := python("import time; time.sleep(2)")
 	sub.Labels = map[string]string{"test": "statuses"}
@@ -142,7 +142,7 @@ func TestTheVerdictIsTheScriptsOwn(t *testing.T) {
 }
 
 // EX-12, DF-15.
-func TestStderrIsKeptApartAndInTheLastFrame(t *testing.T) {
+func TestDF15StderrIsKeptApartAndInTheLastFrame(t *testing.T) {
 	s := beside(t, time.Minute)
 	x := s.submit(python(`
 import sys
@@ -162,7 +162,7 @@ sys.exit(1)
 }
 
 // EX-18, DF-41.
-func TestUsageIsThatOfAllProcesses(t *testing.T) {
+func TestDF41UsageIsThatOfAllProcesses(t *testing.T) {
 	s := begin(t, time.Minute)
 	sub := python(`
 import os, time

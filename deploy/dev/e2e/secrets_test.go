@@ -9,7 +9,7 @@ import (
 )
 
 // I10, EX-29, DF-37.
-func TestWhatUsersWriteIsInNoLogAndNoEvent(t *testing.T) {
+func TestDF37WhatUsersWriteIsInNoLogAndNoEvent(t *testing.T) {
 	s := beside(t, time.Minute)
 	secrets := map[string]string{}
 	for _, kind := range []string{"script", "arg", "stdin", "env", "file", "stdout", "stderr"} {

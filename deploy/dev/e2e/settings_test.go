@@ -3,12 +3,15 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
 // settings are all that the suite is told. What is not here it finds out.
 type settings struct {
 	bin, dev       string // codesaga, codesaga-dev
+	temporal       string // the CLI of Temporal
 	kafka          string // brokers, with commas between
 	mongo          string
 	kubeconfig     string
@@ -22,6 +25,7 @@ func readSettings() (settings, error) {
 	var s settings
 	s.bin = s.program("CODESAGA_BIN")
 	s.dev = s.program("CODESAGA_DEV_BIN")
+	s.temporal = s.temporalCLI()
 	s.kafka = s.pass("CODESAGA_KAFKA_BROKERS")
 	s.mongo = s.pass("CODESAGA_MONGO_URI")
 	s.kubeconfig = s.pass("KUBECONFIG")
@@ -62,4 +66,19 @@ func (s *settings) program(name string) string {
 		s.wrong = append(s.wrong, fmt.Sprintf("%s: %s is no program", name, path))
 	}
 	return path
+}
+
+// temporalCLI is CODESAGA_TEMPORAL_CLI, else the one in the PATH, else the one
+// that the development stack was built with.
+func (s *settings) temporalCLI() string {
+	if os.Getenv("CODESAGA_TEMPORAL_CLI") == "" {
+		if path, err := exec.LookPath("temporal"); err == nil {
+			return path
+		}
+		cache, err := os.UserCacheDir()
+		if built, _ := filepath.Glob(filepath.Join(cache, "codesaga", "temporal-*", "temporal")); err == nil && len(built) > 0 {
+			return built[len(built)-1]
+		}
+	}
+	return s.program("CODESAGA_TEMPORAL_CLI")
 }

@@ -13,10 +13,10 @@ import (
 
 const soakRuns = 300
 
-// TestSoak runs many scripts and wants nothing to grow by that: no memory, no
+// TestDF02Soak runs many scripts and wants nothing to grow by that: no memory, no
 // goroutines, no descriptors, nothing in the ledger and nothing in the cluster.
 // AD-07, DF-02.
-func TestSoak(t *testing.T) {
+func TestDF02Soak(t *testing.T) {
 	s := begin(t, 15*time.Minute)
 	s.soak(60) // to be warm
 	before := the.measures(s)

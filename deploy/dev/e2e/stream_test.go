@@ -61,7 +61,7 @@ func TestAStreamTellsAllAndEndsWithTheResult(t *testing.T) {
 }
 
 // SS-01, DF-14: it does not hang.
-func TestAStreamOfWhatHasEndedIsTheStateAndTheResult(t *testing.T) {
+func TestDF14AStreamOfWhatHasEndedIsTheStateAndTheResult(t *testing.T) {
 	s := beside(t, time.Minute)
 	x := s.run(counter(3))
 	for _, base := range the.urls {
@@ -81,7 +81,7 @@ func TestAStreamOfWhatHasEndedIsTheStateAndTheResult(t *testing.T) {
 }
 
 // SS-04, DF-16, I7.
-func TestTwentyReconnectsOverTwoProcessesLoseAndRepeatNothing(t *testing.T) {
+func TestDF16TwentyReconnectsOverTwoProcessesLoseAndRepeatNothing(t *testing.T) {
 	s := beside(t, time.Minute)
 	x := s.submit(counter(70))
 	f := s.pursue(x.ID, func() time.Duration {
@@ -140,7 +140,7 @@ func TestAStreamIsResumedByTheQueryToo(t *testing.T) {
 }
 
 // SS-06, SS-13, DF-17: 34 s here, for ten minutes are too long for a suite.
-func TestASilentStreamStaysOpen(t *testing.T) {
+func TestDF17ASilentStreamStaysOpen(t *testing.T) {
 	s := beside(t, 2*time.Minute)
 	sub := python("import time; time.sleep(34); print('at last')")
 	sub.Limits = &limits{Timeout: 60}

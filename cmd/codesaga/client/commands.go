@@ -1,0 +1,90 @@
+package client
+
+import "context"
+
+// Command is one that Run does.
+type Command struct {
+	Name string
+	Args string    // as in a usage line
+	Help string    // one line
+	Sub  []Command // "codesaga NAME SUB"
+
+	do func(context.Context, *call, []string) error
+}
+
+// Commands are all of them, in the order of a usage text.
+var Commands = []Command{
+	{Name: "run", Args: "[flags] FILE|- [--] [ARGS…]", Help: "run a script, or a folder of them, and stream its output", do: doRun},
+	{Name: "logs", Args: "[-f] ID", Help: "print the output of a run, and follow it", do: doLogs},
+	{Name: "get", Args: "[--json] ID", Help: "show one run", do: doGet},
+	{Name: "list", Args: "[flags]", Help: "list runs, newest first", do: doList},
+	{Name: "cancel", Args: "[--reason TEXT] [--wait] ID", Help: "cancel a run", do: doCancel},
+	{Name: "retry", Args: "[--follow] ID", Help: "do a run again that has ended", do: doRetry},
+	{Name: "input", Args: "[--close] ID [FILE|-]", Help: "send input to an interactive run", do: doInput},
+	{Name: "signal", Args: "ID NAME", Help: "send a signal to an interactive run", do: doSignal},
+	{Name: "artifacts", Args: "[flags] ID [PATH…]", Help: "list or download the files that a run left", do: doArtifacts},
+	{Name: "events", Args: "[--json] ID", Help: "show what happened to a run, and when", do: doEvents},
+	{Name: "saga", Args: "[--json] ID", Help: "show the steps of a run, and how they were undone", do: doSaga, Sub: []Command{
+		{Name: "retry-step", Args: "ID", Help: "let a step that is stuck be tried at once (operators)", do: doRetryStep},
+	}},
+	{Name: "sagas", Args: "[flags]", Help: "list sagas, newest first", do: doSagas},
+	{Name: "callback", Args: "[--json] ID", Help: "show how the callback of a run was delivered", do: doCallback, Sub: []Command{
+		{Name: "redeliver", Args: "ID", Help: "deliver the callback of a run again", do: doRedeliver},
+	}},
+	{Name: "batch", Args: "COMMAND", Help: "many runs as one", do: doGroup, Sub: []Command{
+		{Name: "submit", Args: "[flags] FILE.json|-", Help: "submit a batch, as the API takes it", do: doBatchSubmit},
+		{Name: "run", Args: "[flags] --cases DIR LANGUAGE SCRIPT", Help: "judge a script by the cases NAME.in, NAME.out in a folder", do: doBatchRun},
+		{Name: "get", Args: "[--json] ID", Help: "show one batch", do: doBatchGet},
+		{Name: "list", Args: "[flags]", Help: "list batches, newest first", do: doBatchList},
+		{Name: "items", Args: "[flags] ID", Help: "list what is in a batch", do: doBatchItems},
+		{Name: "follow", Args: "[--json] ID", Help: "follow a batch to its end", do: doBatchFollow},
+		{Name: "cancel", Args: "[--reason TEXT] ID", Help: "cancel all of a batch that has not ended", do: doBatchCancel},
+	}},
+	{Name: "schedule", Args: "COMMAND", Help: "runs at set times", do: doGroup, Sub: []Command{
+		{Name: "create", Args: "--cron SPEC|--every TIME [flags] NAME FILE|- [--] [ARGS…]", Help: "run a script at set times", do: doScheduleCreate},
+		{Name: "list", Args: "[flags]", Help: "list schedules", do: doScheduleList},
+		{Name: "get", Args: "[--json] ID", Help: "show one schedule", do: doScheduleGet},
+		{Name: "pause", Args: "ID", Help: "start no runs until resumed", do: doScheduleVerb},
+		{Name: "resume", Args: "ID", Help: "start runs again", do: doScheduleVerb},
+		{Name: "trigger", Args: "ID", Help: "start a run now", do: doScheduleVerb},
+		{Name: "delete", Args: "ID", Help: "delete a schedule; its runs stay", do: doScheduleDelete},
+	}},
+	{Name: "usage", Args: "[flags]", Help: "report what runs took", do: doUsage},
+	{Name: "queue", Args: "[--json]", Help: "show how the pools stand (operators)", do: doQueue, Sub: []Command{
+		{Name: "pause", Args: "[--language ID] [POOL]", Help: "admit nobody to a pool, or to all", do: doQueuePause},
+		{Name: "resume", Args: "[--language ID] [POOL]", Help: "admit again", do: doQueuePause},
+		{Name: "set", Args: "flags POOL", Help: "change what a pool admits", do: doQueueSet},
+		{Name: "move", Args: "ID PRIORITY", Help: "give a run that waits another priority", do: doQueueMove},
+		{Name: "drop", Args: "[--reason TEXT] ID", Help: "take a run that waits out of the queue", do: doQueueDrop},
+	}},
+	{Name: "languages", Args: "[--json]", Help: "list the languages that scripts can be in", do: doLanguages},
+}
+
+// find returns the command that args name, and its arguments. The zero command
+// is none.
+func find(args []string) (Command, []string) {
+	if len(args) == 0 {
+		return Command{}, nil
+	}
+	for _, cmd := range Commands {
+		if cmd.Name != args[0] {
+			continue
+		}
+		for _, sub := range cmd.Sub {
+			if len(args) > 1 && sub.Name == args[1] {
+				sub.Name = cmd.Name + " " + sub.Name
+				return sub, args[2:]
+			}
+		}
+		return cmd, args[1:]
+	}
+	return Command{}, nil
+}
+
+// doGroup is for the name of a command that needs another one.
+func doGroup(_ context.Context, c *call, args []string) error {
+	if _, err := c.parse(c.flags(), args); err != nil {
+		return err
+	}
+	return usagef("%s: which of its commands? see codesaga %[1]s --help", c.cmd.Name)
+}

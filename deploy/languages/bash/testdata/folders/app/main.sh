@@ -1,0 +1,3 @@
+source "$(dirname "$0")/parts/greeting.sh"
+
+greet "$(<data/name.txt)"

@@ -1,0 +1,3 @@
+declare -A ages=([ann]=3)
+set -- "${ages[@]@k}"
+echo "$# $1 $2"

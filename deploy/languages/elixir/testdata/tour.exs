@@ -1,0 +1,8 @@
+IO.puts("version #{System.version() |> String.split(".") |> Enum.take(2) |> Enum.join(".")}")
+IO.puts("args #{Enum.join(System.argv(), "|")}")
+IO.puts("env #{System.get_env("GREETING")}")
+IO.read(:stdio, :line)
+IO.write("stdin #{IO.read(:stdio, :line)}")
+IO.puts("日本語 🐘")
+IO.puts(:stderr, "to stderr")
+System.halt(3)

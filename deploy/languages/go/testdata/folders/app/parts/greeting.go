@@ -1,0 +1,5 @@
+// Package parts is a part.
+package parts
+
+// Greet greets.
+func Greet(name string) string { return "hello " + name }

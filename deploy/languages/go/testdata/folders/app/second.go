@@ -1,0 +1,3 @@
+package main
+
+const second = "from two files"

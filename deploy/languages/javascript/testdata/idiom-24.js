@@ -1,0 +1,1 @@
+console.log(RegExp.escape("a.b"), Error.isError(new TypeError()));

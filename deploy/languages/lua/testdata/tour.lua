@@ -1,0 +1,8 @@
+print("version " .. _VERSION:match("%d+%.%d+"))
+print("args " .. table.concat(arg, "|"))
+print("env " .. os.getenv("GREETING"))
+io.read("l")
+print("stdin " .. io.read("l"))
+print("日本語 🐘")
+io.stderr:write("to stderr\n")
+os.exit(3)

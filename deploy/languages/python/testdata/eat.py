@@ -1,0 +1,3 @@
+held = []
+while True:
+    held.append(b"x" * (4 << 20))

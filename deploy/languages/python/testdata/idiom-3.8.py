@@ -1,0 +1,2 @@
+if (n := len("four")) > 3:
+    print(f"{n=}")

@@ -1,0 +1,7 @@
+cat("version ", R.version$major, ".", sub("[.].*", "", R.version$minor), "\n", sep = "")
+cat("args ", paste(commandArgs(trailingOnly = TRUE), collapse = "|"), "\n", sep = "")
+cat("env ", Sys.getenv("GREETING"), "\n", sep = "")
+cat("stdin ", readLines(file("stdin"))[2], "\n", sep = "")
+cat("日本語 🐘\n")
+message("to stderr")
+quit(status = 3)

@@ -1,0 +1,5 @@
+(define held (make-string (* 10 1024 1024) #\λ))
+(do ((i 0 (+ i 1))) ((= i 300))
+  (display (make-string 1023 #\x))
+  (newline))
+(string-ref held 1)

@@ -1,0 +1,10 @@
+(use-modules (ice-9 rdelim))
+
+(format #t "version ~a~%" (effective-version))
+(format #t "args ~a~%" (string-join (cdr (command-line)) "|"))
+(format #t "env ~a~%" (getenv "GREETING"))
+(read-line)
+(format #t "stdin ~a~%" (read-line))
+(display "日本語 🐘\n")
+(display "to stderr\n" (current-error-port))
+(exit 3)
