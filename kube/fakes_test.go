@@ -263,6 +263,14 @@ func (s *stage) tells(want ...string) {
 	s.bus.all = nil
 }
 
+// forget forgets all that was told until now.
+func (s *stage) forget() {
+	synctest.Wait()
+	s.bus.mu.Lock()
+	defer s.bus.mu.Unlock()
+	s.bus.all = nil
+}
+
 // last is the last event that was told.
 func (s *stage) last() execution.Event {
 	s.Helper()

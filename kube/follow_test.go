@@ -88,7 +88,7 @@ func TestLogThatHangsIsGivenUp(t *testing.T) {
 		s.node(running)
 		s.print(started())
 		s.node(exited(2, "Error"))
-		s.bus.all = nil
+		s.forget()
 		time.Sleep(patience)
 		if n, _ := s.follows(); n != 2 {
 			t.Errorf("%d follows, want 2", n)
@@ -108,7 +108,7 @@ func TestLogThatComesSlowlyIsNotGivenUp(t *testing.T) {
 		s.cut(io.EOF)
 		s.node(exited(0, "Completed"))
 		time.Sleep(firstRetry)
-		s.bus.all = nil
+		s.forget()
 		for _, f := range []runner.Frame{started(), printed(1, 0, "a"), printed(2, 1, "b"), printed(3, 2, "c"), ended(runner.End{})} {
 			time.Sleep(patience - time.Second)
 			s.print(f)
@@ -122,7 +122,7 @@ func TestLogIsNotGivenUpWhileNobodyTakesIt(t *testing.T) {
 	play(t, func(s *stage) {
 		s.do(execution.Create)
 		s.node(exited(0, "Completed"))
-		s.bus.all = nil
+		s.forget()
 		s.bus.fail = 8
 		s.print(printed(1, 0, "a"), printed(2, 1, "b"), ended(runner.End{}))
 		time.Sleep(time.Minute)

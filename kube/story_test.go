@@ -113,7 +113,7 @@ func TestPodIsGoneWhenItsLogIsRead(t *testing.T) {
 		s.do(execution.Delete)
 		s.gone()
 		s.do(execution.Delete) // a task is no reason to say it early
-		s.bus.all = nil
+		s.forget()
 		s.print(printed(1, 0, "late"), ended(runner.End{Stopped: true, ExitCode: 143}))
 		s.tells("1:late", "pod_terminated", "pod_deleted")
 	})
@@ -134,7 +134,7 @@ func TestPodThatIsDeletedWhileItStartsIsJustGone(t *testing.T) {
 func TestPodThatIsDeletedBeforeItRanIsJustGone(t *testing.T) {
 	play(t, func(s *stage) {
 		s.do(execution.Create)
-		s.bus.all = nil
+		s.forget()
 		s.do(execution.Delete)
 		if e := s.last(); e.Type != execution.PodDeleted || e.Outcome != nil {
 			t.Errorf("told %s last", e.Type)
@@ -151,7 +151,7 @@ func TestScriptThatEndedBeforeItsDeleteHasItsEnding(t *testing.T) {
 		s.print(started())
 		s.tells("pod_created", "pod_scheduled", "pod_running")
 		s.do(execution.Delete)
-		s.bus.all = nil
+		s.forget()
 		s.print(ended(runner.End{ExitCode: 3}))
 		s.tells("execution_failed")
 		s.gone()
@@ -181,7 +181,7 @@ func TestDeadlineOfThePodIsATimeout(t *testing.T) {
 		s.do(execution.Create)
 		s.node(running)
 		s.print(started(), ended(runner.End{Stopped: true, ExitCode: 143, Signal: "SIGTERM"}))
-		s.bus.all = nil
+		s.forget()
 		s.node(func(pod *corev1.Pod) {
 			exited(143, "Error")(pod)
 			pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, "DeadlineExceeded"
@@ -257,7 +257,7 @@ func TestDeleteIsKnownAtOnce(t *testing.T) {
 		s.print(started())
 		s.on("delete", "pods", func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
 		s.do(execution.Delete)
-		s.bus.all = nil
+		s.forget()
 		s.print(ended(runner.End{Stopped: true, ExitCode: 143}))
 		s.tells("pod_terminated")
 	})

@@ -58,7 +58,7 @@ func TestStuckPodsEndAtTheStartDeadline(t *testing.T) {
 				if !tt.atOnce {
 					at = at.Add(time.Minute)
 					time.Sleep(59 * time.Second)
-					s.bus.all = nil
+					s.forget()
 					synctest.Wait()
 					s.tells()
 					time.Sleep(2 * time.Second)
@@ -156,7 +156,7 @@ func TestWhyAPodDoesNotStartIsTold(t *testing.T) {
 				if e.Type != execution.PodWaiting || e.Pod.Reason != tt.reason || !strings.Contains(e.Pod.Message, tt.message) || e.ID != "x1/kube/pod_waiting/"+tt.reason || e.UserID != "ann" {
 					t.Fatalf("told %s: %+v", e.ID, e.Pod)
 				}
-				s.bus.all = nil
+				s.forget()
 				s.node(tt.state) // again: it is known
 				s.tells()
 				s.node(waiting("ImagePullBackOff", "")) // something else
@@ -181,7 +181,7 @@ func TestRunOnANodeThatIsGoneIsLost(t *testing.T) {
 		s.do(execution.Create)
 		s.node(running)
 		s.print(started(), printed(1, 0, "a"))
-		s.bus.all = nil
+		s.forget()
 		s.node(silence)
 		time.Sleep(50 * time.Second)
 		s.node(running) // it is back
@@ -213,7 +213,7 @@ func TestDisruptionIsNobodysWish(t *testing.T) {
 		s.do(execution.Create)
 		s.node(running)
 		s.print(started())
-		s.bus.all = nil
+		s.forget()
 		s.node(func(pod *corev1.Pod) { disrupt(pod); pod.DeletionTimestamp = new(metav1.Now()) })
 		s.print(ended(runner.End{Stopped: true, ExitCode: 143, Signal: "SIGTERM"}))
 		s.node(func(pod *corev1.Pod) { exited(143, "Error")(pod); disrupt(pod) })
@@ -226,7 +226,7 @@ func TestDisruptionIsNobodysWish(t *testing.T) {
 		s.do(execution.Create)
 		s.node(running)
 		s.print(started())
-		s.bus.all = nil
+		s.forget()
 		s.do(execution.Delete)
 		time.Sleep(10 * time.Second)
 		s.node(disrupt)

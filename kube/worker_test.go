@@ -23,7 +23,7 @@ func TestTasksMayComeTwice(t *testing.T) {
 		s.do(execution.Create)
 		s.tells("pod_created") // the answer may have been lost
 		s.do(execution.Delete)
-		s.bus.all = nil
+		s.forget()
 		s.do(execution.Delete)
 		s.tells("pod_deleted")
 		s.do(execution.Create) // late: it makes no pod
