@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,10 +94,10 @@ func TestLeaderThatEndsIsFollowedAtOnce(t *testing.T) {
 func TestLeaderThatDiesIsFollowedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		dead := false
+		var dead atomic.Bool
 		client := fake.NewClientset() // what the leader has of the cluster: it can be cut off
 		client.PrependReactor("*", "*", func(a ktesting.Action) (bool, runtime.Object, error) {
-			if dead {
+			if dead.Load() {
 				return true, nil, errors.New("connection refused")
 			}
 			for _, r := range s.cluster.ReactionChain {
@@ -117,7 +118,7 @@ func TestLeaderThatDiesIsFollowedSoon(t *testing.T) {
 		s.node(running)
 		s.print(started())
 		s.tells("pod_created", "pod_scheduled", "pod_running")
-		dead = true
+		dead.Store(true)
 		time.Sleep(6 * time.Second) // the first knows that it leads no more
 		if synctest.Wait(); s.leads() || other.leads() {
 			t.Errorf("after 6 s, the first leads: %t, the second: %t", s.leads(), other.leads())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,9 +145,10 @@ func TestProbeThatDoesNotStart(t *testing.T) {
 func TestNoPodsAreMadeInAnOpenCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		open := true
+		var open atomic.Bool
+		open.Store(true)
 		see := func() runner.Probe {
-			return runner.Probe{Interfaces: []string{"eth0"}, Connects: []runner.Attempt{{Network: "tcp", Address: "1.1.1.1:443", Reached: open}}}
+			return runner.Probe{Interfaces: []string{"eth0"}, Connects: []runner.Attempt{{Network: "tcp", Address: "1.1.1.1:443", Reached: open.Load()}}}
 		}
 		s.Guard = true
 		s.probed(see)
@@ -171,7 +173,7 @@ func TestNoPodsAreMadeInAnOpenCluster(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 		s.nothingLeft()
-		open = false
+		open.Store(false)
 		time.Sleep(recheck + 5*time.Second)
 		if err := other.Do(t.Context(), task()); err != nil || other.Ready(t.Context()) != nil {
 			t.Errorf("%v", err)

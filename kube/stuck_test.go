@@ -58,8 +58,8 @@ func TestStuckPodsEndAtTheStartDeadline(t *testing.T) {
 				if !tt.atOnce {
 					at = at.Add(time.Minute)
 					time.Sleep(59 * time.Second)
-					s.bus.all = nil
 					synctest.Wait()
+					s.bus.all = nil
 					s.tells()
 					time.Sleep(2 * time.Second)
 				}
