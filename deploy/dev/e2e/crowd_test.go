@@ -46,7 +46,7 @@ func TestRunsStartInTheOrderOfSubmission(t *testing.T) {
 
 // AD-13, BY-05, DF-43, as many as a suite can bear: the run of one user is next,
 // though many of another wait; and of that one too many are refused.
-func TestACrowdHoldsUpNobodyElse(t *testing.T) {
+func TestDF43ACrowdHoldsUpNobodyElse(t *testing.T) {
 	s := begin(t, 3*time.Minute)
 	s.restored()
 	const crowd = 40
