@@ -38,7 +38,7 @@ lint: ## gofmt, tidy, vet, golangci-lint, workflowcheck
 	@deploy/dev/lint.sh
 
 e2e: build $(DEV) languages ## end to end, on the real stack
-	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store ./temporal; go -C deploy/dev/e2e test -count=1 -timeout 60m ./...'
+	@deploy/dev/with-stack.sh sh -ec 'go test -count=1 ./store ./temporal; deploy/dev/e2e.sh'
 
 chaos: build $(DEV) ## a thousand kills at random; their report goes into deploy/bench/RESULTS.md
 	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestDF21Chaos$$' . \
