@@ -185,10 +185,11 @@ func TestFeedOfAWorkerThatEndsIsNotLost(t *testing.T) {
 // While the API server is away a feed waits, and is not lost at once.
 func TestFeedOutlastsAShortOutage(t *testing.T) {
 	feeding(t, func(s *stage, c *console) {
-		var back atomic.Bool
-		time.AfterFunc(4*time.Second, func() { back.Store(true) })
+		var away atomic.Bool
+		away.Store(true)
+		time.AfterFunc(4*time.Second, func() { s.fails("get", "pods", nil); away.Store(false) })
 		s.on("get", "pods", func(ktesting.Action) (bool, runtime.Object, error) {
-			return !back.Load(), nil, errors.New("connection refused")
+			return away.Load(), nil, errors.New("connection refused")
 		})
 		s.feed("f1", "a")
 		c.check(t, 1, "i f1 - 1 a\n")

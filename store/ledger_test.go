@@ -61,7 +61,7 @@ type schedule struct {
 func TestLedgerWhateverHappens(t *testing.T) {
 	for _, crashes := range []bool{false, true} {
 		t.Run(fmt.Sprintf("crashes=%t", crashes), func(t *testing.T) {
-			for seed := range uint64(60) {
+			for seed := range uint64(40) {
 				random := rand.New(rand.NewPCG(seed, 2))
 				h := &schedule{t: t, seed: seed, random: random, s: newShelf(), c: &clock{noon}, crashes: crashes}
 				h.l = h.s.ledger(anyPolicy(random), h.c)
@@ -255,7 +255,7 @@ type actor struct{}
 // Of two processes, whose steps go in any order, no grant is lost: though nobody
 // asks again without having been told to, everybody gets a turn.
 func TestNoGrantIsLostBetweenProcesses(t *testing.T) {
-	for seed := range uint64(1000) {
+	for seed := range uint64(600) {
 		synctest.Test(t, func(t *testing.T) { interleave(t, seed) })
 	}
 }

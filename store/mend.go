@@ -8,11 +8,12 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// swept is how many of those who wait for one pool Entries returns at most.
+// swept is how many of those who wait for one pool Entries returns at most: the
+// first half of them are those that wait the longest.
 const swept = 1000
 
 // Entries returns who has had capacity since before a time, and who has waited
-// for it: of these some at a time, and all of them in turn.
+// for it: of these the oldest, and some more, all in turn.
 func (l *Ledger) Entries(ctx context.Context, before time.Time) ([]execution.Held, error) {
 	names, err := l.all(ctx)
 	if err != nil {
@@ -38,18 +39,20 @@ func (l *Ledger) Entries(ctx context.Context, before time.Time) ([]execution.Hel
 	return entries, nil
 }
 
-// inTurn returns those of ws that come after the last that it returned, or the
-// first again.
+// inTurn returns the oldest of ws, and of the others those that come after the
+// last that it returned, or the first again.
 func (l *Ledger) inTurn(name string, ws []waiter) []waiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	oldest := min(len(ws), swept/2)
+	others := ws[oldest:]
 	last := l.swept[name]
-	from := max(slices.IndexFunc(ws, func(w waiter) bool { return last.before(w) }), 0)
-	ws = ws[from:min(len(ws), from+swept)]
-	if len(ws) > 0 {
-		l.swept[name] = ws[len(ws)-1]
+	from := max(slices.IndexFunc(others, func(w waiter) bool { return last.before(w) }), 0)
+	others = others[from:min(len(others), from+swept/2)]
+	if len(others) > 0 {
+		l.swept[name] = others[len(others)-1]
 	}
-	return ws
+	return slices.Concat(ws[:oldest], others)
 }
 
 // Mend looks, in all pools, for what fell through: who waits and was overlooked,

@@ -16,7 +16,7 @@ const (
 	registryAddress = "127.0.0.1:8081"
 	registryURL     = "http://" + registryAddress + "/apis/ccompat/v7"
 	mongoAddress    = "127.0.0.1:27017"
-	mongoURI        = "mongodb://" + mongoAddress + "/?directConnection=true"
+	mongoURI        = "mongodb://" + mongoAddress + "/?directConnection=true&retryWrites=false" // this server looks through all it has to remember of them, at each write
 	etcdAddress     = "127.0.0.1:12379"
 	apiAddress      = "127.0.0.1:16443"
 )

@@ -40,14 +40,14 @@ func TestDF03CapacityIsNeitherExceededNorLeaked(t *testing.T) {
 	s := begin(t, 2*time.Minute)
 	var all []execution
 	for i := range 15 {
-		script := "import time; time.sleep(5)"
+		script := "import time; time.sleep(9)"
 		if i%3 == 0 {
 			script += "; raise SystemExit(1)" // a failed run gives back its capacity, too
 		}
 		all = append(all, s.submit(python(script)))
 	}
 	most, waited := 0, 0
-	eventually(t, 30*time.Second, func() (bool, string) {
+	eventually(t, time.Minute, func() (bool, string) {
 		holders, waiters, err := the.ledger.entries(s.ctx)
 		most, waited = max(most, len(holders)), max(waited, len(waiters))
 		return err == nil && waited > 0 && len(waiters) == 0, fmt.Sprintf("%d hold capacity, %d wait (%v)", len(holders), len(waiters), err)

@@ -241,25 +241,3 @@ func TestHighPrioritiesAreForOperators(t *testing.T) {
 		}
 	}
 }
-
-// DF-43, AD-13: many runs of one user do not hold up the one of another.
-func TestDF43ManyRunsOfOneDoNotHoldUpAnother(t *testing.T) {
-	s := begin(t, 2*time.Minute)
-	s.restored()
-	s.order(http.MethodPatch, "/pools/default", policy{"max_executions": 2}, http.StatusOK)
-	ann, bob := s.as("ann"), s.as("bob")
-	var many []execution
-	for range 12 {
-		many = append(many, ann.submit(python("import time; time.sleep(0.5)")))
-	}
-	one := bob.ended(bob.submit(python("print('mine')")).ID)
-	before := 0
-	for _, x := range many {
-		if x = ann.ended(x.ID); x.StartedAt.Before(*one.StartedAt) {
-			before++
-		}
-	}
-	if before > 6 {
-		t.Errorf("%d of 12 runs of ann started before the one of bob", before)
-	}
-}
