@@ -1,9 +1,7 @@
 package web
 
 import (
-	"cmp"
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -31,15 +29,8 @@ func (s *Server) batchStream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("last_event_id")) == theEnd {
-		c.Status(http.StatusNoContent) // tells an EventSource to stay away
-		return nil
-	}
-	if s.closing() {
-		return execution.Errorf(execution.Unavailable, "no new streams while shutting down")
-	}
-	leave, err := s.seats.take(c.GetString("user"), s.MaxStreams)
-	if err != nil {
+	last, leave, err := s.enter(c)
+	if err != nil || last == theEnd {
 		return err
 	}
 	defer leave()
@@ -52,7 +43,7 @@ func (s *Server) batchStream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	f := s.openBatchFeed(c)
+	f := &batchFeed{feed: s.openFeed(c)}
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	defer f.done()
@@ -64,17 +55,6 @@ func (s *Server) batchStream(c *gin.Context) error {
 	}
 	s.metrics.ended.WithLabelValues(why).Inc()
 	return nil
-}
-
-func (s *Server) openBatchFeed(c *gin.Context) *batchFeed {
-	c.Header("Content-Type", "text/event-stream")
-	c.Header("X-Accel-Buffering", "no")
-	c.Status(http.StatusOK)
-	ctl := http.NewResponseController(c.Writer)
-	_ = ctl.SetReadDeadline(time.Time{}) // one for the request would end its context
-	f := &batchFeed{feed: &feed{ctx: c.Request.Context(), w: paced{c.Writer, ctl}, frames: s.metrics.frames, beat: time.NewTimer(heartbeat)}}
-	f.write("retry: 2000\n\n")
-	return f
 }
 
 // followBatch sends what changes until the end, and says why it ended.
@@ -103,10 +83,7 @@ func (s *Server) followBatch(f *batchFeed, id string) (why string, err error) {
 			look.Reset(pause)
 		}
 	}
-	if f.lost || f.ctx.Err() != nil {
-		return "left", nil
-	}
-	return "result", f.err
+	return f.ended()
 }
 
 // lookAtBatch sends what has changed, and the end if that has come.

@@ -55,19 +55,35 @@ type OutputFrame struct {
 	Bytes    []byte           `json:"data_base64,omitempty"` // what is not UTF-8, perhaps for a character that is cut in two
 }
 
-// startFeed begins the response with how x stands.
-func (s *Server) startFeed(c *gin.Context, x execution.Execution, at execution.Position) *feed {
+// openFeed begins a response that is a stream.
+func (s *Server) openFeed(c *gin.Context) *feed {
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("X-Accel-Buffering", "no")
 	c.Status(http.StatusOK)
 	ctl := http.NewResponseController(c.Writer)
 	_ = ctl.SetReadDeadline(time.Time{}) // one for the request would end its context
-	f := &feed{
-		ctx: c.Request.Context(), id: x.ID, pool: x.Pool, w: paced{c.Writer, ctl}, at: at,
-		view: s.viewNow, place: s.Queue.Place, frames: s.metrics.frames, beat: time.NewTimer(heartbeat),
-	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	f := &feed{ctx: c.Request.Context(), w: paced{c.Writer, ctl}, frames: s.metrics.frames, beat: time.NewTimer(heartbeat)}
 	f.write("retry: 2000\n\n")
+	return f
+}
+
+// ended says why a feed that is over ended.
+func (f *feed) ended() (why string, err error) {
+	switch {
+	case f.lost || f.ctx.Err() != nil:
+		return "left", nil
+	case f.err != nil:
+		return "error", f.err
+	default:
+		return "result", nil
+	}
+}
+
+// startFeed begins the response with how x stands.
+func (s *Server) startFeed(c *gin.Context, x execution.Execution, at execution.Position) *feed {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	f := s.openFeed(c)
+	f.id, f.pool, f.at, f.view, f.place = x.ID, x.Pool, at, s.viewNow, s.Queue.Place
 	present := StatusFrame{ExecutionID: x.ID, Status: x.Status, Type: "snapshot", At: now, Outcome: x.Outcome}
 	if !x.Status.Terminal() {
 		present.Queue, f.queue = x.Queue, x.Queue

@@ -26,16 +26,8 @@ func (s *Server) stream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	last := cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("last_event_id"))
-	if last == theEnd {
-		c.Status(http.StatusNoContent) // tells an EventSource to stay away
-		return nil
-	}
-	if s.closing() {
-		return execution.Errorf(execution.Unavailable, "no new streams while shutting down")
-	}
-	leave, err := s.seats.take(c.GetString("user"), s.MaxStreams)
-	if err != nil {
+	last, leave, err := s.enter(c)
+	if err != nil || last == theEnd {
 		return err
 	}
 	defer leave()
@@ -67,6 +59,20 @@ func (s *Server) stream(c *gin.Context) error {
 	}
 	s.metrics.ended.WithLabelValues(why).Inc()
 	return nil
+}
+
+// enter lets a client in, whose last frame was last, and gives its seat back with
+// leave. With theEnd it has been told to stay away, and has no seat.
+func (s *Server) enter(c *gin.Context) (last string, leave func(), err error) {
+	if last = cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("last_event_id")); last == theEnd {
+		c.Status(http.StatusNoContent) // which an EventSource heeds
+		return last, nil, nil
+	}
+	if s.closing() {
+		return last, nil, execution.Errorf(execution.Unavailable, "no new streams while shutting down")
+	}
+	leave, err = s.seats.take(c.GetString("user"), s.MaxStreams)
+	return last, leave, err
 }
 
 // follow sends what comes until the end, and says why it ended. Output is sent
@@ -117,14 +123,7 @@ func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why s
 			look.later()
 		}
 	}
-	switch {
-	case f.lost || f.ctx.Err() != nil:
-		return "left", nil
-	case f.err != nil:
-		return "error", f.err
-	default:
-		return "result", nil
-	}
+	return f.ended()
 }
 
 // furthest is how far who has a and b is.
