@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/codesaga/codesaga/execution"
 )
@@ -242,6 +244,23 @@ func TestWhatComesOfAnAttempt(t *testing.T) {
 	trusting.Roots.AddCert(safe.Certificate())
 	if d := trusting.Send(t.Context(), safe.URL+"/ok", "m1", nil); d.Failure != "" {
 		t.Errorf("a certificate that is trusted: %+v", d)
+	}
+}
+
+func TestAttemptsAreCounted(t *testing.T) {
+	receiver := httptest.NewServer(http.NotFoundHandler())
+	defer receiver.Close()
+	all, s := prometheus.NewRegistry(), sender(t)
+	s.Sent = NewSent(all)
+	s.Send(t.Context(), receiver.URL, "m1", nil)
+	s.Send(t.Context(), "ftp://example.com", "m1", nil)
+	s.skip()
+	page := httptest.NewRecorder()
+	promhttp.HandlerFor(all, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, why := range []execution.DeliveryFailure{execution.BadAnswer, execution.RefusedURL, execution.SwitchedOff} {
+		if line := fmt.Sprintf("codesaga_callbacks_total{result=%q} 1\n", why); !strings.Contains(page.Body.String(), line) {
+			t.Errorf("no %q in\n%s", line, page.Body)
+		}
 	}
 }
 
