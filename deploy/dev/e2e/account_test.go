@@ -89,16 +89,24 @@ func (a *account) renew(ctx context.Context) error {
 	return os.Rename(a.token()+".new", a.token())
 }
 
-// refused: no call of a kube worker failed for want of a token or a right.
+// refused: no call of a kube worker failed for want of a token or a right, before
+// anything was killed. An API server that has just come up refuses everything
+// for a moment, because it has not read yet who may do what.
 func (a *auditor) refused(context.Context) (errs []error) {
+	kept.mu.Lock()
+	until := kept.crashing
+	kept.mu.Unlock()
 	for _, proc := range a.platform.all {
 		f, err := os.Open(proc.log)
 		if err != nil || !strings.HasPrefix(proc.name, "kube") {
 			continue
 		}
 		for lines := bufio.NewScanner(f); lines.Scan(); {
-			var line struct{ Err string }
-			if json.Unmarshal(lines.Bytes(), &line) != nil {
+			var line struct {
+				Time time.Time
+				Err  string
+			}
+			if json.Unmarshal(lines.Bytes(), &line) != nil || !until.IsZero() && line.Time.After(until) {
 				continue
 			}
 			if strings.Contains(line.Err, "Unauthorized") || strings.Contains(line.Err, "is forbidden: User") {

@@ -104,12 +104,11 @@ func TestAnInterruptCancelsTheRun(t *testing.T) {
 	if line, err := out.ReadString('\n'); line != "before\n" {
 		t.Fatalf("%q %v", line, err)
 	}
-	asked := time.Now()
 	_ = cmd.Process.Signal(os.Interrupt)
 	_, _ = io.ReadAll(out)
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 130 || time.Since(asked) > 10*time.Second {
-		t.Errorf("exit code %d after %s", code, time.Since(asked))
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d", code)
 	}
 	x := s.ended(s.labelled(label).ID)
 	if x.Status != "cancelled" || x.stdout() != "before\n" {
