@@ -162,11 +162,11 @@ func NewEvent(id ID, user, source string, t EventType, at time.Time) Event {
 	return Event{ID: EventID(id, source, t), Type: t, ExecutionID: id, UserID: user, Source: source, At: at.UTC().Truncate(time.Millisecond)}
 }
 
-// NewWaiting returns the event that the pod of id does not start, or is not to
-// be had, because of reason: in the words of Kubernetes, such as Unschedulable
-// or ErrImagePull. Each reason is an event of its own.
-func NewWaiting(id ID, user, reason, message string, at time.Time) Event {
-	e := NewEvent(id, user, SourceKube, PodWaiting, at)
+// NewWaiting returns the event by which source tells that the pod of id does not
+// start, or is not to be had, because of reason: in the words of Kubernetes, such
+// as Unschedulable or ErrImagePull. Each reason is an event of its own.
+func NewWaiting(id ID, user, source, reason, message string, at time.Time) Event {
+	e := NewEvent(id, user, source, PodWaiting, at)
 	e.ID += "/" + reason
 	e.Pod = &Pod{Reason: reason, Message: message}
 	return e

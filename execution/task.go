@@ -34,7 +34,8 @@ type Egress struct {
 }
 
 // TaskLife is how long a task may be under way and still make a pod. It is
-// more than a saga waits for one, and less than a delete is remembered.
+// more than a saga waits before it sends the next one, and less than a delete is
+// remembered.
 const TaskLife = 10 * time.Minute
 
 // Task tells a kube worker to do something, and carries all it needs for that.

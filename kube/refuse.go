@@ -61,7 +61,7 @@ func (w *Worker) hold(ctx context.Context, t execution.Task, reason string, err 
 	if !w.held.tells(t.ExecutionID, reason, reason == quotaExceeded || reason == notIsolated) {
 		return err
 	}
-	e := execution.NewWaiting(t.ExecutionID, t.UserID, reason, message, time.Now())
+	e := execution.NewWaiting(t.ExecutionID, t.UserID, execution.SourceKube, reason, message, time.Now())
 	e.CorrelationID = t.CorrelationID
 	w.log().WarnContext(ctx, "task waits", "execution", t.ExecutionID, "reason", reason, "err", err)
 	if untold := w.Bus.Publish(ctx, e); untold != nil { // the next try is soon

@@ -83,7 +83,7 @@ func (v *view) event(t execution.EventType, at time.Time) execution.Event {
 
 // waiting says that the pod does not start because of t.
 func (v *view) waiting(t trouble) execution.Event {
-	e := execution.NewWaiting(idOf(v.pod), v.pod.Annotations[annotationUser], t.reason, t.message, t.at)
+	e := execution.NewWaiting(idOf(v.pod), v.pod.Annotations[annotationUser], execution.SourceKube, t.reason, t.message, t.at)
 	e.CorrelationID = v.pod.Annotations[annotationCorrelation]
 	e.Pod.Name, e.Pod.Namespace, e.Pod.Node = v.pod.Name, v.pod.Namespace, v.pod.Spec.NodeName
 	return e

@@ -19,7 +19,7 @@ func TestWhyAPodWaits(t *testing.T) {
 	x := queued(t, s)
 	waits := func(reason string, offset int64) {
 		t.Helper()
-		must(t, s.Project(ctx, execution.NewWaiting(x.ID, "u1", reason, "", noon), offset))
+		must(t, s.Project(ctx, execution.NewWaiting(x.ID, "u1", execution.SourceKube, reason, "", noon), offset))
 	}
 	project := func(typ execution.EventType, offset int64) {
 		t.Helper()

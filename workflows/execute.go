@@ -23,6 +23,7 @@ var act *activities.Activities
 const (
 	ordinarySteps = "ordinary-steps" // a step that fails goes on as an ordinary activity
 	sagaState     = "saga-state"     // compensating is a search attribute
+	longAbsence   = "long-absence"   // an hour without a kube worker is waited out
 )
 
 // Execute is the execution saga, and returns how its execution ended. However

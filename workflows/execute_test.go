@@ -72,6 +72,38 @@ func TestSendsTheTaskAgainWhenTheAnswerIsLost(t *testing.T) {
 	}
 }
 
+// resends is how often a task is sent again until a run gives up because nobody
+// is there: three times soon, then each after twice the pause, and then every
+// five minutes until an hour is over.
+const resends = 3 + 4 + 10
+
+var unanswered = strings.Repeat("CreatePod ", 3) + "pod_waiting " + strings.Repeat("CreatePod ", resends-3)
+
+// AD-17: kube workers may be away for most of an hour. Whoever comes back finds a
+// task that is not void, also if it reads from where it ended.
+func TestAbsenceOfKubeWorkersIsWaitedOut(t *testing.T) {
+	w := &world{mute: 1000}
+	err := w.execute(t, 58*time.Minute, func() {
+		if last := w.notAfter[len(w.notAfter)-1]; !last.After(w.env.Now()) {
+			t.Errorf("at %s there was only a task that is void since %s", w.env.Now(), last)
+		}
+		w.mute = 0
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	w.expect(t, sent+unanswered+ending)
+
+	w = &world{reaches: execution.Started, onCall: "started", then: nil}
+	err = w.execute(t, 50*time.Minute, func() {
+		w.report(execution.Report{Fact: execution.Finished})
+		w.report(execution.Report{Fact: execution.Stored})
+	})
+	if err == nil {
+		t.Error("somebody answered, and never told of the end, and was waited for all the same")
+	}
+}
+
 func TestPodWaitsForTheResult(t *testing.T) {
 	late := &world{storing: 23 * time.Hour}
 	if err := late.execute(t, 0, nil); err != nil {
@@ -202,7 +234,7 @@ func TestScriptEndsWhileItIsUndone(t *testing.T) {
 // ending is announced.
 func TestPlatformFailureIsUndone(t *testing.T) {
 	undone := "saga_compensating DeletePod gone Release execution_error saga_compensated"
-	resent := sent + "CreatePod CreatePod CreatePod "
+	resent := sent + unanswered
 	tests := []struct {
 		name string
 		world

@@ -33,9 +33,12 @@ type run struct {
 	output    *execution.Output // nil until reported
 	notAfter  time.Time         // zero until the task is sent
 	starting  time.Duration     // that the kube workers give a pod to start
+	answers   int               // reports that came, of whatever
 	woken     bool
 	asked     bool // for the same step again
 	queued    bool // execution_queued was published
+
+	unanswered bool // likewise, that no kube worker answers
 
 	next     workflow.ChildWorkflowFuture // the saga of the retry; nil if there is none
 	stopNext func()                       // cancels it
@@ -68,6 +71,7 @@ func on[T any](ctx workflow.Context, signal string, do func(T)) {
 }
 
 func (r *run) hear(heard execution.Report, at time.Time) {
+	r.answers++
 	if heard.Fact != "" && !r.heard(heard.Fact) {
 		r.record.Facts = append(r.record.Facts, execution.SagaFact{Fact: heard.Fact, At: at})
 	}
@@ -109,10 +113,13 @@ const (
 	// startPatience is how long no word of a started script is no reason to
 	// ask. A cold start takes a second, a crowd of them ten.
 	startPatience = 30 * time.Second
-	// sends is how often a task is sent before the saga gives up on it. Four
-	// times startPatience is more than a kube worker gives a pod to start, if
-	// it does not say that it gives more.
+	// sends is how often a task is sent before it is clear that nobody is there.
+	// Four times startPatience is more than a kube worker gives a pod to start,
+	// if it does not say that it gives more.
 	sends = 4
+	// rarely is how often one is sent then: so often that a worker that comes
+	// back finds one that is not void.
+	rarely = execution.TaskLife / 2
 )
 
 func (r *run) startPatience() time.Duration { return max(startPatience, r.starting/2) }

@@ -184,13 +184,14 @@ func (r *run) release(ctx workflow.Context) error {
 }
 
 // createPod sends the task to the kube workers, who make a pod or, if that was
-// done, say how it stands. All tasks of a run become void at one time: whatever
-// of them is late, past it nothing is created any more. As soon as the script
-// has started they are void from the beginning (parity SA-10): it is not
-// started again, and if the pod is gone, that is the answer. If the run has a
-// result, that is the answer.
+// done, say how it stands. A task becomes void, so that one that comes late
+// makes no pod: one that is sent while nobody answers, later, and the delete
+// behind the last is remembered for longer than that. As soon as the script has
+// started they are void from the beginning (parity SA-10): it is not started
+// again, and if the pod is gone, that is the answer. If the run has a result,
+// that is the answer.
 func (r *run) createPod(ctx workflow.Context) error {
-	if r.notAfter.IsZero() {
+	if !workflow.Now(ctx).Before(r.notAfter.Add(-rarely)) {
 		r.notAfter = workflow.Now(ctx).Add(execution.TaskLife)
 	}
 	notAfter := r.notAfter
