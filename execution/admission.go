@@ -16,11 +16,14 @@ const (
 // said.
 type PoolPolicy struct {
 	Executions  int   `json:"max_executions" bson:"executions"`         // at once, of all users; not 0
-	CPUMillis   int64 `json:"cpu_millis" bson:"cpu_millis"`             // of all that run, thousandths of a core
-	MemoryBytes int64 `json:"memory_bytes" bson:"memory_bytes"`         // of all that run
+	CPUMillis   int64 `json:"cpu_millis" bson:"cpu_millis"`             // that the pool has, thousandths of a core
+	MemoryBytes int64 `json:"memory_bytes" bson:"memory_bytes"`         // that the pool has
 	UserRunning int   `json:"max_running_per_user" bson:"user_running"` // of one user at once
 	UserQueued  int   `json:"max_queued_per_user" bson:"user_queued"`   // of one user that wait
 	Queued      int   `json:"max_queued" bson:"queued"`                 // that wait, of all users; not 0
+
+	ReservePercent float64 `json:"reserve_percent" bson:"reserve_percent"` // of CPU and memory that no run gets, 2 cores and 4 GiB at most
+	Overcommit     float64 `json:"overcommit" bson:"overcommit"`           // how often the rest may be given out; 0: once
 
 	MaxQueueSeconds float64 `json:"max_queue_seconds" bson:"max_queue_seconds"` // then a run that waits ends with queue_timeout
 	AgeingSeconds   float64 `json:"ageing_seconds" bson:"ageing_seconds"`       // after each of these a run that waits counts as one priority higher; 0: never
@@ -52,6 +55,8 @@ func (p PoolPolicy) Validate() error {
 	within("max_queued", int64(p.Queued), 1, maxQueued)
 	errs.add(p.CPUMillis >= 0, "cpu_millis", "not negative")
 	errs.add(p.MemoryBytes >= 0, "memory_bytes", "not negative")
+	errs.add(p.ReservePercent >= 0 && p.ReservePercent <= 50, "reserve_percent", "0..50")
+	errs.add(p.Overcommit == 0 || p.Overcommit >= 1 && p.Overcommit <= 10, "overcommit", "0 or 1..10")
 	seconds("max_queue_seconds", p.MaxQueueSeconds, 60, 86_400)
 	seconds("ageing_seconds", p.AgeingSeconds, 1, 86_400)
 	errs.add(len(p.PausedLanguages) <= maxPausedNames, "paused_languages", "at most %d", maxPausedNames)
@@ -68,10 +73,42 @@ func (p PoolPolicy) Validate() error {
 	return nil
 }
 
+// What is kept back of a pool at most (parity AD-09).
+const (
+	maxReservedCPUMillis = 2000
+	maxReservedMemory    = 4 << 30
+)
+
+// Budget is an amount of CPU and of memory; of each, 0 is no bound.
+type Budget struct {
+	CPUMillis   int64 `json:"cpu_millis"`
+	MemoryBytes int64 `json:"memory_bytes"`
+}
+
+// Largest is what one run may have at most: what p has less what is kept back
+// (parity AD-09).
+func (p PoolPolicy) Largest() Budget {
+	left := func(all, most int64) int64 { return all - min(int64(float64(all)*p.ReservePercent/100), most) }
+	return Budget{left(p.CPUMillis, maxReservedCPUMillis), left(p.MemoryBytes, maxReservedMemory)}
+}
+
+// Budget is what all runs may have together: a limit is an upper bound that few
+// runs come near, so more of them can be given out than there is.
+func (p PoolPolicy) Budget() Budget {
+	all, times := p.Largest(), max(p.Overcommit, 1)
+	return Budget{int64(float64(all.CPUMillis) * times), int64(float64(all.MemoryBytes) * times)}
+}
+
+// Holds reports whether so much is within b.
+func (b Budget) Holds(cpuMillis, memoryBytes int64) bool {
+	return (b.CPUMillis == 0 || cpuMillis <= b.CPUMillis) && (b.MemoryBytes == 0 || memoryBytes <= b.MemoryBytes)
+}
+
 // PoolStatus is how a pool stands.
 type PoolStatus struct {
 	Pool        string           `json:"pool"`
 	Policy      PoolPolicy       `json:"policy"`
+	Budget      Budget           `json:"budget"` // of all that run, as Policy makes it
 	Running     int              `json:"running"`
 	Waiting     int64            `json:"waiting"`
 	ByPriority  map[string]int64 `json:"waiting_by_priority"`

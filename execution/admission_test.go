@@ -21,6 +21,8 @@ func TestPoliciesAreWithinBounds(t *testing.T) {
 		{"max_queued", func(p *PoolPolicy) { p.Queued = 50_001 }},
 		{"cpu_millis", func(p *PoolPolicy) { p.CPUMillis = -1 }},
 		{"memory_bytes", func(p *PoolPolicy) { p.MemoryBytes = -1 }},
+		{"reserve_percent", func(p *PoolPolicy) { p.ReservePercent = 51 }},
+		{"overcommit", func(p *PoolPolicy) { p.Overcommit = 0.9 }},
 		{"max_queue_seconds", func(p *PoolPolicy) { p.MaxQueueSeconds = 59 }},
 		{"ageing_seconds", func(p *PoolPolicy) { p.AgeingSeconds = 0.5 }},
 		{"paused_languages", func(p *PoolPolicy) { p.PausedLanguages = make([]string, 101) }},
@@ -35,6 +37,24 @@ func TestPoliciesAreWithinBounds(t *testing.T) {
 		fields, _ := err.(FieldErrors) //nolint:errorlint // as it is
 		if (err == nil) != (tt.field == "") || err != nil && fields[0].Field != tt.field {
 			t.Errorf("%s: %v", tt.field, err)
+		}
+	}
+}
+
+// AD-09.
+func TestBudgets(t *testing.T) {
+	const gib = 1 << 30
+	for name, tt := range map[string]struct {
+		policy       PoolPolicy
+		largest, all Budget
+	}{
+		"no bounds":                {PoolPolicy{ReservePercent: 10, Overcommit: 2}, Budget{}, Budget{}},
+		"all of it, once":          {PoolPolicy{CPUMillis: 3000, MemoryBytes: gib}, Budget{3000, gib}, Budget{3000, gib}},
+		"a tenth is kept back":     {PoolPolicy{CPUMillis: 10_000, MemoryBytes: 10 * gib, ReservePercent: 10}, Budget{9000, 9 * gib}, Budget{9000, 9 * gib}},
+		"but not more than enough": {PoolPolicy{CPUMillis: 32_000, MemoryBytes: 64 * gib, ReservePercent: 10, Overcommit: 1.2}, Budget{30_000, 60 * gib}, Budget{36_000, 72 * gib}},
+	} {
+		if tt.policy.Largest() != tt.largest || tt.policy.Budget() != tt.all {
+			t.Errorf("%s: %+v and %+v, want %+v and %+v", name, tt.policy.Largest(), tt.policy.Budget(), tt.largest, tt.all)
 		}
 	}
 }

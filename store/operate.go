@@ -141,7 +141,7 @@ func (l *Ledger) Status(ctx context.Context) ([]execution.PoolStatus, error) {
 
 func (v *view) status(now time.Time) execution.PoolStatus {
 	s := execution.PoolStatus{
-		Pool: v.pool.Name, Policy: v.pool.policy, Running: len(v.pool.Holders), Waiting: int64(len(v.line)), MeanHold: v.pool.MeanHold,
+		Pool: v.pool.Name, Policy: v.pool.policy, Budget: v.pool.policy.Budget(), Running: len(v.pool.Holders), Waiting: int64(len(v.line)), MeanHold: v.pool.MeanHold,
 		ByPriority: make(map[string]int64),
 	}
 	s.CPUMillis, s.MemoryBytes = v.pool.taken()

@@ -224,6 +224,27 @@ func TestCheck(t *testing.T) {
 	check("eve", "e2", "queue_full")
 }
 
+// AD-09: what is kept back is for nobody; the rest is given out more than once,
+// but never to one run.
+func TestOvercommit(t *testing.T) {
+	s, ctx := newShelf(), t.Context()
+	l := s.ledger(execution.PoolPolicy{Executions: 10, CPUMillis: 4000, ReservePercent: 25, Overcommit: 1.5}, &clock{noon})
+	large := of("ann", "large", execution.Normal)
+	large.CPUMillis = 3001
+	if fields, ok := l.Check(ctx, large).(execution.FieldErrors); !ok || fields[0].Field != "limits.cpu_millis" { //nolint:errorlint // as it is
+		t.Errorf("large: %v", fields)
+	}
+	large.CPUMillis = 3000
+	admit(t, l, large)
+	for i := range 3 {
+		admit(t, l, of("bob", execution.ID(fmt.Sprint("b", i)), execution.Normal))
+	}
+	all, err := l.Status(ctx)
+	if got := all[0]; err != nil || got.Running != 2 || got.Waiting != 2 || got.CPUMillis != 4000 || got.Budget.CPUMillis != 4500 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	s, c := newShelf(), &clock{noon}
 	l := s.ledger(execution.PoolPolicy{Executions: 1}, c)

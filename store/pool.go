@@ -205,24 +205,19 @@ func (p *pool) grant(now time.Time) (gaps []gap, granted bool) {
 // room reports whether w fits in beside those who hold.
 func (p *pool) room(w waiter) bool {
 	cpu, memory := p.taken()
-	return !p.policy.Paused && len(p.Holders) < p.policy.Executions &&
-		within(cpu+w.CPUMillis, p.policy.CPUMillis) && within(memory+w.MemoryBytes, p.policy.MemoryBytes)
+	return !p.policy.Paused && len(p.Holders) < p.policy.Executions && p.policy.Budget().Holds(cpu+w.CPUMillis, memory+w.MemoryBytes)
 }
 
 // fits reports whether w has room when nobody else has any.
-func (p *pool) fits(w waiter) bool {
-	return within(w.CPUMillis, p.policy.CPUMillis) && within(w.MemoryBytes, p.policy.MemoryBytes)
-}
-
-func within(n, bound int64) bool { return bound == 0 || n <= bound }
+func (p *pool) fits(w waiter) bool { return p.policy.Largest().Holds(w.CPUMillis, w.MemoryBytes) }
 
 // accepts reports what of w is larger than p.
 func (p *pool) accepts(w waiter) error {
 	var errs execution.FieldErrors
-	if !within(w.CPUMillis, p.policy.CPUMillis) {
+	if !p.policy.Largest().Holds(w.CPUMillis, 0) {
 		errs = append(errs, execution.FieldError{Field: "limits.cpu_millis", Rule: "more than all of pool " + p.Name + " has"})
 	}
-	if !within(w.MemoryBytes, p.policy.MemoryBytes) {
+	if !p.policy.Largest().Holds(0, w.MemoryBytes) {
 		errs = append(errs, execution.FieldError{Field: "limits.memory_bytes", Rule: "more than all of pool " + p.Name + " has"})
 	}
 	if len(errs) > 0 {

@@ -14,7 +14,7 @@ import (
 // poolLimits is what everybody may know of how a pool admits.
 type poolLimits struct {
 	Pool            string   `json:"pool"`
-	CPUMillis       int64    `json:"cpu_millis"`   // that a run takes at most, with all others; 0: no bound
+	CPUMillis       int64    `json:"cpu_millis"`   // of one run at most; 0: no bound
 	MemoryBytes     int64    `json:"memory_bytes"` // likewise
 	UserRunning     int      `json:"max_running_per_user"`
 	UserQueued      int      `json:"max_queued_per_user"`
@@ -64,8 +64,9 @@ func (p *policyCache) get(ctx context.Context, s *Server) ([]poolLimits, error) 
 		if err != nil {
 			return nil, err
 		}
+		largest := l.Largest()
 		pools[i] = poolLimits{
-			Pool: name, CPUMillis: l.CPUMillis, MemoryBytes: l.MemoryBytes, UserRunning: l.UserRunning, UserQueued: l.UserQueued, Queued: l.Queued,
+			Pool: name, CPUMillis: largest.CPUMillis, MemoryBytes: largest.MemoryBytes, UserRunning: l.UserRunning, UserQueued: l.UserQueued, Queued: l.Queued,
 			MaxQueueSeconds: l.MaxQueueSeconds, Paused: l.Paused, PausedLanguages: append([]string{}, l.PausedLanguages...),
 		}
 	}

@@ -49,5 +49,5 @@ func crowded(p execution.PoolStatus, c execution.Capacity) bool {
 	}
 	return p.Waiting > 0 || p.Policy.Paused || slices.Contains(p.Policy.PausedLanguages, c.Language) ||
 		beyond(int64(p.Running), 1, int64(p.Policy.Executions)) || beyond(running, 1, int64(p.Policy.UserRunning)) ||
-		beyond(p.CPUMillis, c.CPUMillis, p.Policy.CPUMillis) || beyond(p.MemoryBytes, c.MemoryBytes, p.Policy.MemoryBytes)
+		!p.Policy.Budget().Holds(p.CPUMillis+c.CPUMillis, p.MemoryBytes+c.MemoryBytes)
 }

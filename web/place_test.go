@@ -23,6 +23,7 @@ func TestCrowdedPools(t *testing.T) {
 		{"another language is paused", func(p *execution.PoolStatus) { p.Policy.PausedLanguages = []string{"go"} }, false},
 		{"the language is paused", func(p *execution.PoolStatus) { p.Policy.PausedLanguages = []string{"python"} }, true},
 		{"the CPU just fits", func(p *execution.PoolStatus) { p.Policy.CPUMillis = 2000 }, false},
+		{"the CPU does, for it is given out twice", func(p *execution.PoolStatus) { p.Policy.CPUMillis, p.Policy.Overcommit = 1000, 2 }, false},
 		{"the CPU does not", func(p *execution.PoolStatus) { p.Policy.CPUMillis = 1999 }, true},
 		{"the memory does not", func(p *execution.PoolStatus) { p.Policy.MemoryBytes = 199 }, true},
 		{"the user runs as many as may", func(p *execution.PoolStatus) {

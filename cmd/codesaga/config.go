@@ -50,6 +50,8 @@ type Config struct {
 	Concurrent     int
 	PoolCPU        int64
 	PoolMemory     int64
+	PoolReserve    float64
+	PoolOvercommit float64
 	UserRunning    int
 	UserQueued     int
 	Queued         int
@@ -94,8 +96,10 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.StringVar(&c.Languages, "languages-dir", "", "folder of <id>/language.json that add to the built-in languages, or replace them")
 	fs.BoolVar(&c.LocalImages, "local-images", false, "run languages in the images of the development cluster")
 	fs.IntVar(&c.Concurrent, "max-concurrent-executions", 10, "executions that may run at once in each pool, 1 to 1000")
-	fs.Int64Var(&c.PoolCPU, "pool-cpu-millis", 0, "CPU that the executions of a pool may take together, in thousandths of a core; 0: no limit")
-	fs.Int64Var(&c.PoolMemory, "pool-memory-bytes", 0, "memory that the executions of a pool may take together; 0: no limit")
+	fs.Int64Var(&c.PoolCPU, "pool-cpu-millis", 32_000, "CPU that each pool has, in thousandths of a core; 0: no limit")
+	fs.Int64Var(&c.PoolMemory, "pool-memory-bytes", 64<<30, "memory that each pool has; 0: no limit")
+	fs.Float64Var(&c.PoolReserve, "pool-reserve-percent", 10, "part of the CPU and memory of a pool that no execution gets, 0 to 50; 2 cores and 4 GiB at most")
+	fs.Float64Var(&c.PoolOvercommit, "pool-overcommit", 1.2, "how often the rest may be given out, counted by the limits of executions, 1 to 10")
 	fs.IntVar(&c.UserRunning, "max-running-per-user", 0, "executions of one user that may run at once in each pool, 1 to 1000; 0: as many as the pool runs")
 	fs.IntVar(&c.UserQueued, "max-queued-per-user", 1000, "executions of one user that may wait for each pool, 1 to 10000; 0: as many as the queue holds")
 	fs.IntVar(&c.Queued, "max-queued", 10_000, "executions that may wait for each pool, 1 to 50000")
@@ -140,7 +144,7 @@ func (c *Config) check() (errs error) {
 	}
 	wrong(c.StartTimeout >= 10*time.Second && c.StartTimeout <= 10*time.Minute, "start-timeout: must be 10s to 10m")
 	if fields, _ := errors.AsType[execution.FieldErrors](c.policy().Validate()); len(fields) > 0 {
-		flags := strings.NewReplacer("max_executions", "max-concurrent-executions", "cpu_millis", "pool-cpu-millis", "memory_bytes", "pool-memory-bytes", "_", "-")
+		flags := strings.NewReplacer("max_executions", "max-concurrent-executions", "cpu_millis", "pool-cpu-millis", "memory_bytes", "pool-memory-bytes", "reserve_percent", "pool-reserve-percent", "overcommit", "pool-overcommit", "_", "-")
 		for _, f := range fields {
 			wrong(false, "%s: must be %s", flags.Replace(f.Field), f.Rule)
 		}
@@ -186,7 +190,8 @@ func list(s string) (items []string) {
 // policy is how pools admit, as far as operators have set nothing else for one.
 func (c *Config) policy() execution.PoolPolicy {
 	return execution.PoolPolicy{
-		Executions: c.Concurrent, CPUMillis: c.PoolCPU, MemoryBytes: c.PoolMemory, UserRunning: c.UserRunning, UserQueued: c.UserQueued,
+		Executions: c.Concurrent, CPUMillis: c.PoolCPU, MemoryBytes: c.PoolMemory,
+		ReservePercent: c.PoolReserve, Overcommit: c.PoolOvercommit, UserRunning: c.UserRunning, UserQueued: c.UserQueued,
 		Queued: c.Queued, MaxQueueSeconds: c.QueueSeconds, AgeingSeconds: c.AgeingSeconds,
 	}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 const queueJSON = `{"pools":[
-	{"pool":"default","policy":{"max_executions":10,"cpu_millis":32000,"memory_bytes":68719476736,"paused":false,"paused_languages":["bash","go"],"weights":[{"user_id":"ann","weight":2},{"user_id":"bob","weight":3}]},
-	 "running":10,"waiting":120,"waiting_by_priority":{"normal":100,"low":20},"top_users":[{"user_id":"ann\u001b[2J","waiting":119,"running":5},{"user_id":"bob","waiting":1,"running":5}],
+	{"pool":"default","policy":{"max_executions":10,"cpu_millis":32000,"memory_bytes":68719476736,"reserve_percent":10,"overcommit":1.2,"paused":false,"paused_languages":["bash","go"],"weights":[{"user_id":"ann","weight":2},{"user_id":"bob","weight":3}]},
+	 "budget":{"cpu_millis":36000,"memory_bytes":77309411328},"running":10,"waiting":120,"waiting_by_priority":{"normal":100,"low":20},"top_users":[{"user_id":"ann\u001b[2J","waiting":119,"running":5},{"user_id":"bob","waiting":1,"running":5}],
 	 "cpu_millis_used":10500,"memory_bytes_used":1342177280,"oldest_wait_seconds":75,"mean_run_seconds":1.23456},
 	{"pool":"gpu","policy":{"max_executions":2,"paused":true},"running":0,"waiting":0,"waiting_by_priority":{},"top_users":[],"cpu_millis_used":0,"memory_bytes_used":0,"oldest_wait_seconds":0,"mean_run_seconds":0}]}`
 
@@ -35,7 +35,7 @@ var told = map[string]string{
 var seen = []struct{ args, want string }{
 	{"queue", `
 POOL     RUNNING   WAITING  OLDEST  MEAN RUN  CPU         MEMORY             PAUSED
-default  10 of 10  120      1m15s   1.23s     10.5 of 32  1.3 GiB of 64 GiB  bash, go
+default  10 of 10  120      1m15s   1.23s     10.5 of 36  1.3 GiB of 72 GiB  bash, go
 gpu      0 of 2    0        -       -         0           0 bytes            all
 
 POOL     CRITICAL  HIGH  NORMAL  LOW  BACKGROUND
@@ -120,6 +120,7 @@ func TestWhatOperatorsDo(t *testing.T) {
 		{"queue resume ../x --language go", "POST /admin/pools/..%2Fx/resume", `{"language":"go"}`, nil, 0},
 		{"queue set default --max-executions 20 --cpu 1.5 --memory 0 --max-running-per-user 5 --max-queued-per-user 0 --max-queued 1000 --max-queue-time 10m --ageing 0s", "PATCH /admin/pools/default",
 			`{"ageing_seconds":0,"cpu_millis":1500,"max_executions":20,"max_queue_seconds":600,"max_queued":1000,"max_queued_per_user":0,"max_running_per_user":5,"memory_bytes":0}`, nil, 0},
+		{"queue set default --reserve 5 --overcommit 1.5", "PATCH /admin/pools/default", `{"overcommit":1.5,"reserve_percent":5}`, nil, 0},
 		{"queue set default --weight bob=1 --weight cat=0.5", "PATCH /admin/pools/default", `{"weights":[{"user_id":"ann","weight":2},{"user_id":"cat","weight":0.5}]}`, nil, 0},
 		{"queue move x1 high", "PUT /admin/executions/x1/priority", `{"priority":"high"}`, nil, 0},
 		{"queue move x1 low", "PUT /admin/executions/x1/priority", `{"priority":"low"}`, []string{"409"}, exitPlatform},

@@ -82,8 +82,8 @@ func poolRow(p execution.PoolStatus) []string {
 	}
 	return []string{
 		p.Pool, of(fmt.Sprint(p.Running), fmt.Sprint(p.Policy.Executions), p.Policy.Executions > 0), fmt.Sprint(p.Waiting), oldest, mean,
-		of(figure(float64(p.CPUMillis)/1000), figure(float64(p.Policy.CPUMillis)/1000), p.Policy.CPUMillis > 0),
-		of(bytesText(p.MemoryBytes), bytesText(p.Policy.MemoryBytes), p.Policy.MemoryBytes > 0), paused,
+		of(figure(float64(p.CPUMillis)/1000), figure(float64(p.Budget.CPUMillis)/1000), p.Budget.CPUMillis > 0),
+		of(bytesText(p.MemoryBytes), bytesText(p.Budget.MemoryBytes), p.Budget.MemoryBytes > 0), paused,
 	}
 }
 
@@ -152,8 +152,20 @@ func doQueueSet(ctx context.Context, c *call, args []string) error {
 	}
 	const aNumber, aTime = "a whole number", "whole seconds, such as 10m or 600"
 	bound("max-executions", "max_executions", "`N` runs at once", parseCount, aNumber)
-	bound("cpu", "cpu_millis", "`CORES` of all that run; 0: no bound", parseCPU, "cores, such as 500m or 32")
-	bound("memory", "memory_bytes", "`BYTES` of all that run, such as 64Gi; 0: no bound", parseSize, "bytes, such as 64Gi")
+	bound("cpu", "cpu_millis", "`CORES` that the pool has; 0: no bound", parseCPU, "cores, such as 500m or 32")
+	bound("memory", "memory_bytes", "`BYTES` that the pool has, such as 64Gi; 0: no bound", parseSize, "bytes, such as 64Gi")
+	factor := func(name, field, help string) {
+		fs.Func(name, help, func(s string) error {
+			n, err := strconv.ParseFloat(s, 64)
+			if err != nil || !(n >= 0) || math.IsInf(n, 0) {
+				return errors.New("must be a number, such as 1.2")
+			}
+			change[field] = n
+			return nil
+		})
+	}
+	factor("reserve", "reserve_percent", "`PERCENT` of CPU and memory that no run gets; 2 cores and 4 GiB at most")
+	factor("overcommit", "overcommit", "how many `TIMES` the rest may be given out")
 	bound("max-running-per-user", "max_running_per_user", "`N` runs of one user at once; 0: no bound", parseCount, aNumber)
 	bound("max-queued-per-user", "max_queued_per_user", "`N` runs of one user that wait; 0: no bound", parseCount, aNumber)
 	bound("max-queued", "max_queued", "`N` runs that wait; 0: no bound", parseCount, aNumber)
