@@ -41,8 +41,12 @@ type Swept struct {
 // beside live sagas and beside itself; what it cannot mend keeps it from nothing
 // else.
 func (a *Activities) Sweep(ctx context.Context, from string) (Swept, error) {
-	s := &sweep{Activities: a, before: time.Now().Add(-settled), batches: map[string]*owner{}, queued: map[execution.ID]bool{}}
-	if err := errors.Join(s.executions(ctx, from), s.ledger(ctx)); err != nil {
+	s := &sweep{Activities: a, before: time.Now().Add(-settled), batches: map[string]*owner{}, queued: map[execution.ID]bool{}, begun: map[execution.ID]bool{}}
+	err := errors.Join(s.executions(ctx, from), s.ledger(ctx))
+	if from == "" && s.Next == "" && err == nil { // it has seen all there is
+		a.Slots.compare(ctx, s.entries, s.queued, s.begun)
+	}
+	if err != nil {
 		s.Trouble = err.Error()[:min(len(err.Error()), 2000)]
 	}
 	return s.Swept, nil
@@ -57,6 +61,8 @@ type sweep struct {
 	Swept
 	batches map[string]*owner
 	queued  map[execution.ID]bool // of the executions that were read: those that have not begun
+	begun   map[execution.ID]bool // and those that have; true: before the time
+	entries []execution.Held
 }
 
 // owner is the batch of an execution, as it is looked at once.
@@ -80,11 +86,7 @@ func (s *sweep) executions(ctx context.Context, cursor string) (errs error) {
 			return errors.Join(errs, err)
 		}
 		errs = errors.Join(errs, each(xs, func(x execution.Execution) error {
-			if x.Status == execution.Queued {
-				s.mu.Lock()
-				s.queued[x.ID] = true
-				s.mu.Unlock()
-			}
+			s.read(x)
 			return s.execution(ctx, x)
 		}))
 		if s.Next = next; next == "" {
@@ -93,6 +95,17 @@ func (s *sweep) executions(ctx context.Context, cursor string) (errs error) {
 		cursor = next
 	}
 	return errs
+}
+
+// read notes how far x is.
+func (s *sweep) read(x execution.Execution) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x.Status == execution.Queued {
+		s.queued[x.ID] = true
+	} else {
+		s.begun[x.ID] = x.ScheduledAt != nil && x.ScheduledAt.Before(s.before)
+	}
 }
 
 // each does do with all of some, a few at a time, and joins what went wrong.
@@ -199,6 +212,7 @@ func (s *sweep) ledger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.entries = entries
 	late, err := s.late(ctx, entries)
 	return errors.Join(err, each(entries, func(h execution.Held) error {
 		state, err := s.Sagas.State(ctx, h.ID)

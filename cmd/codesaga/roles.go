@@ -50,6 +50,7 @@ func (a *app) worker(ctx context.Context) error {
 	return workers.Run(ctx, sagas.Client, &activities.Activities{
 		Store: s, Ledger: places, Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout, Schedules: s, Batches: s,
 		Callbacks: &callback.Poster{Executions: s, Log: s, Sender: sender, Body: web.CallbackBody},
+		Slots:     activities.NewSlots(a.registry, a.log),
 	})
 }
 
