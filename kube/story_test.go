@@ -3,9 +3,11 @@ package kube
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ktesting "k8s.io/client-go/testing"
@@ -47,6 +49,36 @@ func TestStoryOfSuccess(t *testing.T) {
 		s.nothingLeft()
 		s.do(execution.Delete)
 		s.tells("pod_deleted")
+	})
+}
+
+// What is told again has happened once.
+func TestTimeToStartIsMeasuredOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, r := newStage(t), prometheus.NewRegistry()
+		s.Metrics = NewMetrics(r)
+		s.run()
+		defer s.stop()
+		s.do(execution.Create)
+		time.Sleep(700 * time.Millisecond)
+		s.node(running)
+		s.print(started())
+		synctest.Wait()
+		s.do(execution.Create)
+		synctest.Wait()
+		all, err := r.Gather()
+		seen := 0
+		for _, f := range all {
+			if f.GetName() == "codesaga_kube_start_seconds" {
+				h := f.GetMetric()[0].GetHistogram()
+				if seen++; h.GetSampleCount() != 1 || h.GetSampleSum() != .7 {
+					t.Errorf("%v", h)
+				}
+			}
+		}
+		if err != nil || seen != 1 {
+			t.Errorf("%d such metrics, %v", seen, err)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -376,6 +377,36 @@ func TestStreamOfABatch(t *testing.T) {
 			t.Errorf("%s", last.data)
 		}
 	})
+}
+
+// A stream that cannot look any more says so; whoever comes back has it whole.
+func TestStreamOfABatchThatCannotBeReadAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m, g := withBatches()
+		running(m, g)
+		s.BatchBook = brittle{s.BatchBook, time.Now().Add(10 * time.Second)}
+		sent, _ := frames(ask(s, "GET", batches+"/b1/stream", ""))
+		var p Problem
+		if last := sent[len(sent)-1]; last.event != "error" || last.id != "" || json.Unmarshal([]byte(last.data), &p) != nil || p.Status != 503 {
+			t.Errorf("%v", sent)
+		}
+		if got := ask(s, "GET", "/metrics", "").Body.String(); !strings.Contains(got, `codesaga_streams_ended_total{why="error"} 1`) {
+			t.Errorf("it is not counted: %s", got)
+		}
+	})
+}
+
+// brittle fails from a time on.
+type brittle struct {
+	BatchBook
+	from time.Time
+}
+
+func (b brittle) BatchStates(ctx context.Context, id string) ([]execution.BatchState, error) {
+	if time.Now().After(b.from) {
+		return nil, execution.Errorf(execution.Unavailable, "away")
+	}
+	return b.BatchBook.BatchStates(ctx, id)
 }
 
 func TestStreamOfABatchThatHasEnded(t *testing.T) {
