@@ -44,7 +44,7 @@ e2e: build $(DEV) languages ## end to end, on the real stack
 
 chaos: build $(DEV) ## a thousand kills at random; their report goes into deploy/bench/RESULTS.md
 	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestDF21Chaos$$' . \
-		-chaos.runs=$(or $(RUNS),5000) -chaos.kills=$(or $(KILLS),1000) -chaos.report=$(CURDIR)/deploy/bench/RESULTS.md
+		-chaos.runs=$(or $(RUNS),60) -chaos.kills=$(or $(KILLS),1000) -chaos.report=$(CURDIR)/deploy/bench/RESULTS.md
 
 bench: build $(DEV) ## measure, on the real stack, and print figures
 	@deploy/dev/with-stack.sh go -C deploy/bench run .

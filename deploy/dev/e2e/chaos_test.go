@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // What the chaos is made of. "make chaos" asks for much more of it.
 var (
-	chaosRuns  = flag.Int("chaos.runs", 60, "runs that TestDF21Chaos submits")
+	chaosRuns  = flag.Int("chaos.runs", 60, "runs that TestDF21Chaos submits at least; it goes on until the last kill")
 	chaosKills = flag.Int("chaos.kills", 12, "kills at random that they have to live through")
 	chaosSeed  = flag.Uint64("chaos.seed", 0, "seed of what is killed, when; 0: another one each time")
 	chaosOut   = flag.String("chaos.report", "", "file that the report is added to; empty: it is only logged")
@@ -37,14 +38,15 @@ func TestDF21Chaos(t *testing.T) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	t.Logf("%d runs, %d kills, -chaos.seed=%d", *chaosRuns, *chaosKills, seed)
+	t.Logf("at least %d runs, %d kills, -chaos.seed=%d", *chaosRuns, *chaosKills, seed)
 	s := begin(t, time.Duration(*chaosRuns)*3*time.Second+time.Duration(*chaosKills)*15*time.Second+5*time.Minute)
-	c := &chaos{story: s, random: rand.New(rand.NewPCG(seed, 1)), killed: map[string]int{}, verdicts: map[string]int{}}
+	c := &chaos{story: s, killed: map[string]int{}, verdicts: map[string]int{}}
+	c.left.Store(int64(*chaosKills))
 	began := time.Now()
 
-	during, calm := context.WithCancel(s.ctx)
-	var callers, killer sync.WaitGroup
-	killer.Go(func() { c.kill(during, *chaosKills) })
+	var callers, killers sync.WaitGroup
+	killers.Go(func() { c.kill(rand.New(rand.NewPCG(seed, 1)), c.killRole) })
+	killers.Go(func() { c.kill(rand.New(rand.NewPCG(seed, 2)), c.killPart) })
 	next := make(chan int)
 	for range 12 {
 		callers.Go(func() {
@@ -53,13 +55,12 @@ func TestDF21Chaos(t *testing.T) {
 			}
 		})
 	}
-	for i := range *chaosRuns {
+	for i := 0; s.ctx.Err() == nil && (i < *chaosRuns || c.left.Load() > 0); i++ {
 		next <- i
 		pause(s.ctx, 250*time.Millisecond)
 	}
 	close(next)
-	killer.Wait()
-	calm()
+	killers.Wait()
 	s.heal()
 	callers.Wait()
 	if err := await(s.ctx, 3*time.Minute, the.ledger.empty(s.ctx)); err != nil { // two sweeps at most
@@ -71,12 +72,12 @@ func TestDF21Chaos(t *testing.T) {
 // chaos is one such trial.
 type chaos struct {
 	*story
-	random *rand.Rand // of the one who kills
+	left atomic.Int64 // kills
 
 	mu       sync.Mutex
 	killed   map[string]int
 	verdicts map[string]int
-	slowest  time.Duration // from the submission of a run to its end
+	took     []time.Duration // from the submission of each run to its end
 	fragile  bool          // containerd was killed: what ran then may be lost with it, and says so
 }
 
@@ -145,7 +146,7 @@ func (c *chaos) judge(k kind, x execution, took time.Duration) {
 	defer c.mu.Unlock()
 	v := x.verdict()
 	c.verdicts[k.name+": "+v]++
-	c.slowest = max(c.slowest, took)
+	c.took = append(c.took, took)
 	if slices.Contains(k.verdicts, v) || k.cancel && x.Status == "cancelled" {
 		return
 	}
@@ -187,23 +188,19 @@ func (c *chaos) tryAt(i int, method, path string, body any, header ...string) (a
 	return at.try(ctx, method, path, body, header...)
 }
 
-// kill kills n times something, and has it back a moment later.
-func (c *chaos) kill(ctx context.Context, n int) {
-	for range n {
-		if pause(ctx, time.Second+time.Duration(c.random.Int64N(int64(4*time.Second)))); ctx.Err() != nil {
+// kill kills something and has it back a moment later, again and again until
+// there were kills enough.
+func (c *chaos) kill(random *rand.Rand, something func(*rand.Rand, time.Duration)) {
+	for c.left.Add(-1) >= 0 {
+		if pause(c.ctx, time.Second+time.Duration(random.Int64N(int64(3*time.Second)))); c.ctx.Err() != nil {
 			return
 		}
-		away := time.Duration(c.random.Int64N(int64(3 * time.Second)))
-		if c.random.IntN(2) == 0 {
-			c.killRole(the.all[c.random.IntN(len(the.all))], away)
-		} else {
-			parts := []string{"temporal", "kafka", "registry", "mongo", "apiserver", "kubelet", "containerd", "etcd"}
-			c.killPart(parts[c.random.IntN(len(parts))], away)
-		}
+		something(random, time.Duration(random.Int64N(int64(3*time.Second))))
 	}
 }
 
-func (c *chaos) killRole(p *process, away time.Duration) {
+func (c *chaos) killRole(random *rand.Rand, away time.Duration) {
+	p := the.all[random.IntN(len(the.all))]
 	c.count(p.name)
 	if err := p.end(syscall.SIGKILL, 10*time.Second); err != nil {
 		c.Error(err)
@@ -214,12 +211,14 @@ func (c *chaos) killRole(p *process, away time.Duration) {
 	}
 }
 
-func (c *chaos) killPart(part string, away time.Duration) {
+func (c *chaos) killPart(random *rand.Rand, away time.Duration) {
+	parts := []string{"temporal", "kafka", "registry", "mongo", "apiserver", "kubelet", "containerd", "etcd"}
+	part := parts[random.IntN(len(parts))]
 	c.count(part)
 	c.dev("kill", part)
 	pause(c.ctx, away)
 	c.dev("start", part)
-	c.heal()
+	c.revive()
 }
 
 func (c *chaos) count(what string) {
@@ -233,9 +232,16 @@ func (c *chaos) count(what string) {
 func (c *chaos) report(seed uint64, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	slices.Sort(c.took)
+	at := func(part float64) time.Duration { // of those that ended
+		if len(c.took) == 0 {
+			return 0
+		}
+		return c.took[int(part*float64(len(c.took)-1))].Round(100 * time.Millisecond)
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d runs, %d kills, seed %d, %s; slowest run %s\n", time.Now().UTC().Format(time.DateOnly),
-		*chaosRuns, *chaosKills, seed, took.Round(time.Second), c.slowest.Round(100*time.Millisecond))
+	fmt.Fprintf(&b, "%s: %d runs, %d kills, seed %d, %s; from submission to end p50 %s, p99 %s, at most %s\n", time.Now().UTC().Format(time.DateOnly),
+		len(c.took), *chaosKills, seed, took.Round(time.Second), at(.5), at(.99), at(1))
 	for _, what := range slices.Sorted(maps.Keys(c.killed)) {
 		fmt.Fprintf(&b, "  killed %-12s %4d\n", what, c.killed[what])
 	}

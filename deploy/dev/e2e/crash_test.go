@@ -192,15 +192,21 @@ func (s *story) dev(command, part string) {
 // processes of the product are ready.
 func (s *story) heal() {
 	s.Helper()
+	s.revive()
+	if err := the.awaitReady(s.ctx, 90*time.Second); err != nil {
+		s.Error(err)
+	}
+}
+
+// revive starts the parts that a crash took with it.
+func (s *story) revive() {
+	s.Helper()
 	out, _ := exec.CommandContext(s.ctx, the.dev, "status").Output() // which exits 1 if one is down
 	for line := range strings.Lines(string(out)) {
 		if f := strings.Fields(line); len(f) > 1 && f[0] != "PART" && f[1] != "ready" && f[1] != "given" {
 			s.Logf("%s went down, too", f[0])
 			s.dev("start", f[0])
 		}
-	}
-	if err := the.awaitReady(s.ctx, 90*time.Second); err != nil {
-		s.Error(err)
 	}
 }
 
