@@ -78,7 +78,7 @@ type chaos struct {
 	killed   map[string]int
 	verdicts map[string]int
 	took     []time.Duration // from the submission of each run to its end
-	fragile  bool          // containerd was killed: what ran then may be lost with it, and says so
+	fragile  bool            // containerd was killed: what ran then may be lost with it, and says so
 }
 
 // kind is a sort of run, and how it may end.
