@@ -143,13 +143,15 @@ func (w *Worker) unwanted(pod *corev1.Pod, now time.Time) bool {
 	return now.Sub(due) > kept
 }
 
-// adopt gives job to its pod, or removes it if there is none.
+// adopt gives job to its pod, or removes it if there is none, and none is about
+// to be made.
 func (w *Worker) adopt(ctx context.Context, job *corev1.ConfigMap) {
 	id := execution.ID(job.Labels[labelExecution])
 	pod, err := w.pods().Get(ctx, job.Name, metav1.GetOptions{})
 	switch {
 	case err == nil:
 		w.mended(ctx, id, "job given to its pod", w.own(ctx, pod))
+	case apierrors.IsNotFound(err) && w.held.has(id):
 	case apierrors.IsNotFound(err):
 		w.mended(ctx, id, "job deleted", w.jobs().Delete(ctx, job.Name, metav1.DeleteOptions{}))
 	default:

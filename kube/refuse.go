@@ -133,6 +133,13 @@ func (w *holds) of(id execution.ID) *heldTask {
 	return w.all[id]
 }
 
+// has reports whether id waits.
+func (w *holds) has(id execution.ID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all[id] != nil
+}
+
 // since is how long id waits: from the first time that it is asked.
 func (w *holds) since(id execution.ID) time.Duration {
 	w.mu.Lock()
