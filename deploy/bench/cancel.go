@@ -18,7 +18,7 @@ func (w *watcher) cancels(ctx context.Context, n int) error {
 	row("  POST cancel → answered (202)", all["answered"])
 	row("  POST cancel → pod gone", all["gone"])
 	row("  POST cancel → result_stored", all["stored"])
-	fmt.Printf("  %-36s %7.1f\n\n", "pod gone, p99", ms(quantile(all["gone"], 0.99)))
+	fmt.Println()
 	return nil
 }
 
@@ -53,11 +53,7 @@ func (w *watcher) cancelOne(ctx context.Context) (marks, error) {
 }
 
 func (w *watcher) cancel(ctx context.Context, id string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.server+"/api/v1/executions/"+id+"/cancel", nil)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := send(ctx, http.MethodPost, w.server+"/api/v1/executions/"+id+"/cancel", nil)
 	if err != nil {
 		return err
 	}

@@ -58,5 +58,6 @@ func diff(a, b []time.Duration) []time.Duration {
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func row(name string, ds []time.Duration) {
-	fmt.Printf("%-38s %7.1f / %7.1f / %7.1f   n=%d\n", name, ms(quantile(ds, 0.5)), ms(quantile(ds, 0.95)), ms(quantile(ds, 1)), len(ds))
+	fmt.Printf("%-38s %7.1f / %7.1f / %7.1f / %7.1f   n=%d\n", name,
+		ms(quantile(ds, 0.5)), ms(quantile(ds, 0.95)), ms(quantile(ds, 0.99)), ms(quantile(ds, 1)), len(ds))
 }

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/segmentio/kafka-go v0.4.51
+	go.temporal.io/api v1.64.3
 	go.temporal.io/sdk v1.50.0
 	golang.org/x/sync v0.24.0
 	k8s.io/api v0.37.0
@@ -51,7 +52,6 @@ require (
 	github.com/stretchr/objx v0.5.3 // indirect
 	github.com/stretchr/testify v1.11.1 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
-	go.temporal.io/api v1.64.3 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	go.yaml.in/yaml/v3 v3.0.4 // indirect
 	golang.org/x/net v0.58.0 // indirect

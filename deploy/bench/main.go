@@ -28,16 +28,19 @@ func main() {
 
 func run(ctx context.Context) error {
 	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))
-	fmt.Print("milliseconds: p50 / p95 / max\n\n")
+	fmt.Print("milliseconds: p50 / p95 / p99 / max\n\n")
 	if err := with(ctx, []string{"web", "worker", "bridge", "kube"}, all); err != nil {
 		return err
 	}
 	fmt.Print("\nAll roles in one process, which starts sagas eagerly:\n")
-	err := with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return compare(ctx, w, 20, 1) })
+	err := with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return compare(ctx, w, 100, 1) })
 	if err != nil {
 		return err
 	}
-	return throughput(ctx)
+	if err := throughput(ctx); err != nil {
+		return err
+	}
+	return crowd(ctx)
 }
 
 // with measures a platform that runs as these processes, with settings, as
@@ -65,7 +68,7 @@ func with(ctx context.Context, roles []string, measure func(context.Context, *wa
 }
 
 func all(ctx context.Context, w *watcher) error {
-	for _, load := range []struct{ runs, atOnce int }{{20, 1}, {30, 10}} {
+	for _, load := range []struct{ runs, atOnce int }{{100, 1}, {50, 10}} {
 		if err := compare(ctx, w, load.runs, load.atOnce); err != nil {
 			return err
 		}
@@ -73,7 +76,7 @@ func all(ctx context.Context, w *watcher) error {
 	if err := w.latency(ctx); err != nil {
 		return err
 	}
-	return w.cancels(ctx, 30)
+	return w.cancels(ctx, 100)
 }
 
 // compare measures runs of the platform and pods made by hand, both in the same

@@ -59,12 +59,7 @@ func (w *watcher) submit(ctx context.Context, script string) (id string, err err
 	if err != nil {
 		return "", err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.server+"/api/v1/executions", bytes.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := send(ctx, http.MethodPost, w.server+"/api/v1/executions", bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}
@@ -80,7 +75,7 @@ func (w *watcher) submit(ctx context.Context, script string) (id string, err err
 
 // stream hands each frame of id's stream to do, until the stream ends.
 func (w *watcher) stream(ctx context.Context, id string, do func(event, data string)) error {
-	r, err := get(ctx, w.server+"/api/v1/executions/"+id+"/stream")
+	r, err := send(ctx, http.MethodGet, w.server+"/api/v1/executions/"+id+"/stream", nil)
 	if err != nil {
 		return err
 	}
@@ -106,7 +101,7 @@ func (w *watcher) measureRaw(ctx context.Context) (marks, error) {
 	w.mu.Lock()
 	model := w.last.DeepCopy()
 	w.mu.Unlock()
-	pods, configs := w.cluster.CoreV1().Pods(w.namespace), w.cluster.CoreV1().ConfigMaps(w.namespace)
+	pods, configs := w.cluster.CoreV1().Pods(namespace), w.cluster.CoreV1().ConfigMaps(namespace)
 	name := "raw-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	config, err := w.job(ctx)
 	if err != nil {
@@ -164,7 +159,7 @@ func (w *watcher) job(ctx context.Context) (*corev1.ConfigMap, error) {
 	if _, err := w.when(ctx, "pod of "+id); err != nil {
 		return nil, err
 	}
-	found, err := w.cluster.CoreV1().ConfigMaps(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: label + "=" + id})
+	found, err := w.cluster.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: label + "=" + id})
 	if err != nil {
 		return nil, err
 	}
@@ -204,6 +199,6 @@ func (w *watcher) latency(ctx context.Context) error {
 		return err
 	}
 	row("stdout write → client, every 50 ms", took)
-	fmt.Printf("%-38s %7.1f\n\n", "  p99", ms(quantile(took, 0.99)))
+	fmt.Println()
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -15,11 +16,16 @@ import (
 	"time"
 )
 
+const (
+	namespace  = "codesaga-bench" // at Temporal, and of pods
+	userHeader = "X-Bench-User"
+	operator   = "op"
+)
+
 // platform is the roles, as processes, with names of their own on the stack.
 type platform struct {
 	server    string // URL
 	prefix    string // of topics
-	namespace string // of pods
 	dir       string // of logs
 	roles     []string
 	processes map[string]*exec.Cmd
@@ -39,10 +45,11 @@ func startPlatform(ctx context.Context, roles, settings []string) (*platform, er
 		return nil, err
 	}
 	name := "bench-" + strings.ToLower(rand.Text()[:6])
-	p := &platform{server: "http://" + address, prefix: name + "_", namespace: "codesaga-bench", dir: dir, roles: roles, processes: map[string]*exec.Cmd{}}
+	p := &platform{server: "http://" + address, prefix: name + "_", dir: dir, roles: roles, processes: map[string]*exec.Cmd{}}
 	env := append(os.Environ(),
 		"CODESAGA_LISTEN="+address, "CODESAGA_TOPIC_PREFIX="+p.prefix, "CODESAGA_MONGO_DATABASE="+name,
-		"CODESAGA_TEMPORAL_NAMESPACE=codesaga-bench", "CODESAGA_POD_NAMESPACE="+p.namespace)
+		"CODESAGA_TEMPORAL_NAMESPACE="+namespace, "CODESAGA_POD_NAMESPACE="+namespace,
+		"CODESAGA_USER_HEADER="+userHeader, "CODESAGA_OPERATORS="+operator)
 	env = append(env, settings...)
 	setup := exec.CommandContext(ctx, bin, "setup")
 	setup.Env = env
@@ -79,7 +86,7 @@ func (p *platform) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		if r, err := get(ctx, p.server+"/readyz"); err == nil {
+		if r, err := send(ctx, http.MethodGet, p.server+"/readyz", nil); err == nil {
 			_ = r.Body.Close()
 			if r.StatusCode == http.StatusOK {
 				return nil
@@ -128,10 +135,26 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), nil
 }
 
-func get(ctx context.Context, url string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+type userKey struct{}
+
+// as makes the requests of ctx those of user.
+func as(ctx context.Context, user string) context.Context {
+	return context.WithValue(ctx, userKey{}, user)
+}
+
+// send asks as the user of ctx, or else as ann. A body is JSON.
+func send(ctx context.Context, method, url string, body io.Reader) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return nil, err
+	}
+	user, ok := ctx.Value(userKey{}).(string)
+	if !ok {
+		user = "ann"
+	}
+	r.Header.Set(userHeader, user)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	return http.DefaultClient.Do(r)
 }

@@ -22,19 +22,8 @@ const (
 // POST to result_stored when pods cost nothing, and beside it what the Temporal
 // server alone does with a workflow that does as much of what costs it.
 func throughput(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "codesaga-simulated-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	cluster, kubeconfig, err := simulate(ctx, dir)
-	if err != nil {
-		return err
-	}
 	fmt.Printf("Simulated pods: %d runs, %d at once, all roles in one process\n", throughputRuns, throughputAt)
-	return with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error {
+	return onSimulatedPods(ctx, throughputAt, func(ctx context.Context, w *watcher, cluster *simulated) error {
 		before, began := cluster.writes.Load(), time.Now()
 		if err := w.flood(ctx, throughputRuns, throughputAt); err != nil {
 			return err
@@ -48,8 +37,26 @@ func throughput(ctx context.Context) error {
 		}
 		fmt.Printf("  %-46s %7.1f\n\n", "bare Temporal workflows a second", rate)
 		return nil
-	}, "KUBECONFIG="+kubeconfig, "CODESAGA_KUBECONFIG="+kubeconfig,
-		fmt.Sprintf("CODESAGA_MAX_CONCURRENT_EXECUTIONS=%d", throughputAt), "CODESAGA_MAX_QUEUED_PER_USER=10000")
+	})
+}
+
+// onSimulatedPods measures a platform whose pool has so many slots, on a cluster
+// that runs nothing.
+func onSimulatedPods(ctx context.Context, slots int, measure func(context.Context, *watcher, *simulated) error) error {
+	dir, err := os.MkdirTemp("", "codesaga-simulated-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	cluster, kubeconfig, err := simulate(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return measure(ctx, w, cluster) },
+		"KUBECONFIG="+kubeconfig, "CODESAGA_KUBECONFIG="+kubeconfig, "CODESAGA_POOL_CPU_MILLIS=0", "CODESAGA_POOL_MEMORY_BYTES=0",
+		fmt.Sprintf("CODESAGA_MAX_CONCURRENT_EXECUTIONS=%d", slots), fmt.Sprintf("CODESAGA_MAX_QUEUED_PER_USER=%d", crowdRuns))
 }
 
 // flood submits n runs, so many at once, and waits for each one's end.
@@ -77,7 +84,7 @@ func (w *watcher) flood(ctx context.Context, n, atOnce int) error {
 // local activities and hear three signals, one after the other: what one
 // execution costs it at the least.
 func bare(ctx context.Context, n, atOnce int) (float64, error) {
-	c, err := client.Dial(client.Options{HostPort: os.Getenv("CODESAGA_TEMPORAL_ADDRESS"), Namespace: "codesaga-bench", Logger: silent{}})
+	c, err := client.Dial(client.Options{HostPort: os.Getenv("CODESAGA_TEMPORAL_ADDRESS"), Namespace: namespace, Logger: silent{}})
 	if err != nil {
 		return 0, err
 	}

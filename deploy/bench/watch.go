@@ -77,7 +77,7 @@ func (w *watcher) watchTasks(ctx context.Context) error {
 
 func (w *watcher) watchPods(ctx context.Context) {
 	for ctx.Err() == nil {
-		changes, err := w.cluster.CoreV1().Pods(w.namespace).Watch(ctx, metav1.ListOptions{})
+		changes, err := w.cluster.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{})
 		if err != nil {
 			continue
 		}
