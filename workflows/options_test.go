@@ -15,7 +15,7 @@ func TestSleepsUntilItsTime(t *testing.T) {
 	in := func(d time.Duration) execution.Brief { return execution.Brief{NotBefore: new(time.Now().Add(d))} }
 	w := &world{brief: in(24 * time.Hour)}
 	asleep := false
-	err := w.execute(t, 23*time.Hour, func() { asleep = len(w.calls) == 1 && w.view(t).CurrentStep == "await_time" })
+	err := w.execute(t, 23*time.Hour, func() { asleep = len(w.called()) == 1 && w.view(t).CurrentStep == "await_time" })
 	if err != nil || !asleep {
 		t.Error(asleep, err)
 	}
@@ -95,7 +95,7 @@ func TestAutomaticRetry(t *testing.T) {
 	)
 	noAnswers := sent + unanswered + "saga_compensating DeletePod gone Release execution_error "
 	lost := func(w *world) {
-		w.reaches = "" // the second time it goes well
+		w.change(func() { w.reaches = "" }) // the second time it goes well
 		w.report(execution.Report{Fact: execution.Gone})
 	}
 	tests := []struct {

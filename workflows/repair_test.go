@@ -38,14 +38,14 @@ func TestRepairedStepIsDoneAgainAtOnce(t *testing.T) {
 			repair := func() {
 				w.env.RegisterDelayedCallback(func() {
 					if tt.mend != nil {
-						tt.mend(w)
+						w.change(func() { tt.mend(w) })
 					}
-					before, step = len(w.calls), w.view(t).CurrentStep
+					before, step = len(w.called()), w.view(t).CurrentStep
 					w.repair()
 				}, tt.at)
 				w.env.RegisterDelayedCallback(func() {
-					if len(w.calls) == before || w.calls[before] != tt.next {
-						t.Errorf("a second later there was %v, want %s first", w.calls[before:], tt.next)
+					if calls := w.called(); len(calls) == before || calls[before] != tt.next {
+						t.Errorf("a second later there was %v, want %s first", calls[before:], tt.next)
 					}
 				}, tt.at+time.Second)
 			}
@@ -98,7 +98,7 @@ func TestScriptIsNeverStartedTwice(t *testing.T) {
 	} {
 		now := time.Time{}
 		_ = w.execute(t, 20*time.Second, func() {
-			w.reaches, now = "", w.env.Now()
+			w.change(func() { w.reaches, now = "", w.env.Now() })
 			w.repair()
 			w.after(time.Minute, "x1", execution.Report{Fact: execution.Stored})
 		})

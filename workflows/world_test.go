@@ -53,6 +53,7 @@ func (w *world) call(id execution.ID, name string) error {
 	if then := w.note(name); then != nil {
 		then()
 	}
+	defer w.lock()()
 	switch name {
 	case w.breaks:
 		return temporal.NewNonRetryableApplicationError("broken on purpose", w.kind, nil)
@@ -75,6 +76,18 @@ func (w *world) note(name string) (then func()) {
 func (w *world) lock() (unlock func()) {
 	w.mu.Lock()
 	return w.mu.Unlock
+}
+
+// change changes the world while a saga runs in it.
+func (w *world) change(how func()) {
+	defer w.lock()()
+	how()
+}
+
+// called is what was asked for so far.
+func (w *world) called() []string {
+	defer w.lock()()
+	return slices.Clone(w.calls)
 }
 
 func (w *world) Publish(_ context.Context, events []execution.Event) error {
@@ -210,7 +223,7 @@ func (w *world) view(t *testing.T) (v execution.SagaView) {
 
 // repair is what an operator does: the cause is mended, and the step done again.
 func (w *world) repair() {
-	w.ails = ""
+	w.change(func() { w.ails = "" })
 	w.env.SignalWorkflow(RetrySignal, nil)
 }
 
