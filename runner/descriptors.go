@@ -5,7 +5,6 @@ package runner
 import (
 	"os"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -17,13 +16,6 @@ import (
 type descriptors struct {
 	limit int64
 	full  atomic.Bool // there was one
-
-	socket *os.File      // where the listener comes from
-	done   chan struct{} // closed at the end of listen
-
-	mu       sync.Mutex
-	listener *os.File // nil: none came yet
-	stopped  bool
 }
 
 // look looks at one process; of one that is gone there is nothing to see.
@@ -52,18 +44,3 @@ func opened(pid int) int64 {
 
 // found says that there was such a process.
 func (d *descriptors) found() bool { return d != nil && d.full.Load() }
-
-// stop ends listen. No process may be left that could ask.
-func (d *descriptors) stop() {
-	if d == nil {
-		return
-	}
-	_ = d.socket.Close()
-	d.mu.Lock()
-	d.stopped = true
-	if d.listener != nil {
-		_ = d.listener.Close()
-	}
-	d.mu.Unlock()
-	<-d.done
-}

@@ -5,7 +5,7 @@ package runner
 import (
 	"errors"
 	"os"
-	"runtime"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,9 +14,9 @@ import (
 // A process that ran out of descriptors may be gone, or have closed them,
 // before anybody looks. So the kernel is asked to hold it for a moment when it
 // exits, and when it is about to use or close the last descriptor that it can
-// have: with a filter of seccomp(2) which the stage installs for the script and
-// all that comes from it, and whose listener it hands to the runner. Where the
-// kernel refuses that, as in gVisor, there is only the look at what runs.
+// have: by the filter of ward.go, whose listener the stage hands to the runner.
+// Where the kernel refuses that, as in gVisor, there is only the look at what
+// runs.
 
 // watchedCalls are those that a program does with a descriptor that it just
 // got, and close. The kernel gives out the lowest that is free, so that the
@@ -27,15 +27,19 @@ var watchedCalls = []uint32{
 	unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_SETSOCKOPT,
 }
 
-// archs are AUDIT_ARCH_* of the machines that this was written for. On both,
-// the low half of a system call's argument comes first.
-var archs = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
-
 // notice is struct seccomp_notif, and answer seccomp_notif_resp, of linux/seccomp.h.
 type notice struct {
 	id         uint64
 	pid, flags uint32
-	call       [64]byte // struct seccomp_data
+	call       call
+}
+
+// call is struct seccomp_data of linux/seccomp.h.
+type call struct {
+	number    int32
+	arch      uint32
+	at        uint64
+	arguments [6]uint64
 }
 
 type answer struct {
@@ -45,91 +49,56 @@ type answer struct {
 	flags uint32
 }
 
-// filter is the program, in which offsets count instructions to be left out.
-func filter(arch uint32, last int64) []unix.SockFilter {
-	const (
-		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-		equal = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-		give  = unix.BPF_RET | unix.BPF_K
+// listener answers what the kernel asks about processes of the script.
+type listener struct {
+	files  *descriptors  // nil: there is no limit of them
+	socket *os.File      // where it comes from
+	done   chan struct{} // closed at the end of listen
 
-		offNumber, offArch, offArgument = 0, 4, 16 // in struct seccomp_data
-	)
-	n := uint8(len(watchedCalls))
-	program := []unix.SockFilter{
-		{Code: load, K: offArch},
-		{Code: equal, K: arch, Jf: n + 4}, // to allow
-		{Code: load, K: offNumber},
-		{Code: equal, K: unix.SYS_EXIT_GROUP, Jt: n + 3}, // to ask
-	}
-	for i, call := range watchedCalls {
-		program = append(program, unix.SockFilter{Code: equal, K: call, Jt: n - uint8(i)}) // to the argument
-	}
-	return append(program,
-		unix.SockFilter{Code: give, K: unix.SECCOMP_RET_ALLOW},
-		unix.SockFilter{Code: load, K: offArgument},
-		unix.SockFilter{Code: equal, K: uint32(last), Jf: 1},
-		unix.SockFilter{Code: give, K: unix.SECCOMP_RET_USER_NOTIF},
-		unix.SockFilter{Code: give, K: unix.SECCOMP_RET_ALLOW},
-	)
+	mu      sync.Mutex
+	file    *os.File // nil: none came yet
+	stopped bool
 }
 
-// install puts the filter on the thread that calls it, and on all that comes
-// from it, and sends the listener through socket. It is no error if the kernel
-// does not do it.
-func install(socket int, last int64) error {
-	arch, ok := archs[runtime.GOARCH]
-	if !ok {
-		return nil
-	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return nil //nolint:nilerr // as said
-	}
-	instructions := filter(arch, last)
-	program := unix.SockFprog{Len: uint16(len(instructions)), Filter: &instructions[0]}
-	listener := -1
-	// Killable: a signal does not take a process out of a notice that was read.
-	for _, flags := range []uintptr{unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER} {
-		fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program))) //nolint:gosec // a system call
-		if errno == 0 {
-			listener = int(fd)
-			break
-		}
-	}
-	if listener < 0 {
-		return nil
-	}
-	defer unix.Close(listener) //nolint:errcheck // the runner has it now
-	return os.NewSyscallError("sendmsg", unix.Sendmsg(socket, []byte{0}, unix.UnixRights(listener), nil, 0))
-}
-
-// listen receives the listener from socket and answers what it asks: go on, once
-// look has looked at the process. It returns when stop closes the socket and
-// the listener, which is when no process is left: without a listener a process
-// would not get past its exit.
-func (d *descriptors) listen() {
-	defer close(d.done)
-	listener, err := receive(d.socket)
+// listen receives the listener from socket and answers what it asks. It returns
+// when stop closes the socket and the listener, which is when no process is left:
+// without a listener a process would not get past its exit.
+func (l *listener) listen() {
+	defer close(l.done)
+	file, err := receive(l.socket)
 	if err != nil {
 		return // it was not sent
 	}
-	d.mu.Lock()
-	d.listener = listener
-	stopped := d.stopped
-	d.mu.Unlock()
+	l.mu.Lock()
+	l.file = file
+	stopped := l.stopped
+	l.mu.Unlock()
 	if stopped {
-		_ = listener.Close()
+		_ = file.Close()
 		return
 	}
-	conn, err := listener.SyscallConn()
+	conn, err := file.SyscallConn()
 	for err == nil {
 		var gone error
-		err = errors.Join(conn.Read(func(fd uintptr) bool { gone = d.answer(int(fd)); return !errors.Is(gone, unix.EAGAIN) }), gone)
+		err = errors.Join(conn.Read(func(fd uintptr) bool { gone = l.answer(int(fd)); return !errors.Is(gone, unix.EAGAIN) }), gone)
 	}
 }
 
+// stop ends listen. No process may be left that could ask.
+func (l *listener) stop() {
+	_ = l.socket.Close()
+	l.mu.Lock()
+	l.stopped = true
+	if l.file != nil {
+		_ = l.file.Close()
+	}
+	l.mu.Unlock()
+	<-l.done
+}
+
 // answer takes one notice, without waiting for it: then it is EAGAIN.
-func (d *descriptors) answer(listener int) error {
-	poll := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
+func (l *listener) answer(fd int) error {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	if _, err := unix.Poll(poll, 0); errors.Is(err, unix.EINTR) {
 		return nil
 	} else if err != nil {
@@ -142,12 +111,16 @@ func (d *descriptors) answer(listener int) error {
 		return unix.EAGAIN
 	}
 	var n notice
-	if err := control(listener, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)); err != nil { //nolint:gosec // a system call
+	if err := control(fd, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)); err != nil { //nolint:gosec // a system call
 		return nil //nolint:nilerr // who asked was killed meanwhile
 	}
-	d.look(int(n.pid))
 	a := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
-	_ = control(listener, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&a)) //nolint:gosec // as above; and it may be gone
+	if forbidden(n.call) {
+		a = answer{id: n.id, errno: -int32(unix.EPERM)}
+	} else if l.files != nil {
+		l.files.look(int(n.pid))
+	}
+	_ = control(fd, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&a)) //nolint:gosec // as above; and it may be gone
 	return nil
 }
 

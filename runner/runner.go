@@ -138,7 +138,7 @@ func (r *runner) step(s step) (End, error) {
 	f.finished = time.Now()
 	survey.stop()
 	left := t.clear()
-	t.files.stop()
+	t.listener.stop()
 	drained.Store(true)
 	_ = t.stdout.SetReadDeadline(f.finished)
 	if t.stderr != nil {

@@ -96,6 +96,9 @@ var scripts = map[string]func(){
 	"blocked": blocked,
 	"signals": signals,
 	"reach":   reach,
+	"harm":    harm,
+	"unheard": unheard,
+	"foreign": foreign,
 }
 
 func sleep() { time.Sleep(time.Minute) }

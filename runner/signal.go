@@ -17,8 +17,9 @@ import (
 // means that, whoever sends it, for a script that sends it ends only itself, and
 // the kube worker knows whether it had asked.
 //
-// A script can still starve us by prlimit. Then there is no final frame, and
-// the verdict is never "completed".
+// That the script does not starve us is the ward's, see ward.go. Where the kernel
+// has none it can, by prlimit: then there is no final frame, and the verdict is
+// never "completed".
 func Shield() (stop <-chan os.Signal, err error) {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, unix.SIGTERM)

@@ -55,8 +55,9 @@ func (r *runner) start(s step) (*tree, error) {
 	defer tell.Close()   //nolint:errcheck // the report says what came of it
 	if s.limits.OpenFiles > 0 {
 		o.Last = s.limits.OpenFiles - 1
-		t.files = &descriptors{limit: s.limits.OpenFiles, socket: pipes.socket(), done: make(chan struct{})}
+		t.files = &descriptors{limit: s.limits.OpenFiles}
 	}
+	t.listener = &listener{files: t.files, socket: pipes.socket(), done: make(chan struct{})}
 	text, err := json.Marshal(o)
 	if err != nil {
 		pipes.err = errors.Join(pipes.err, err)
@@ -72,12 +73,10 @@ func (r *runner) start(s step) (*tree, error) {
 	}
 	pipes.closeTheirs()
 	go t.reap()
-	if t.files != nil {
-		go t.files.listen()
-	}
+	go t.listener.listen()
 	if err := await(tell, report, text); err != nil {
 		t.clear()
-		t.files.stop()
+		t.listener.stop()
 		pipes.closeOurs()
 		return nil, err
 	}
@@ -142,10 +141,8 @@ func become(orders io.Reader) error {
 		return err
 	}
 	stepBack()
-	if o.Last > 0 {
-		if err := install(socket, o.Last); err != nil {
-			return err
-		}
+	if err := install(socket, o.Last); err != nil {
+		return err
 	}
 	// The last one may keep us from starting a thread.
 	for _, which := range []int{unix.RLIMIT_CORE, unix.RLIMIT_CPU, unix.RLIMIT_NOFILE, unix.RLIMIT_FSIZE, unix.RLIMIT_NPROC} {

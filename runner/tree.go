@@ -21,6 +21,7 @@ import (
 type tree struct {
 	pid                   int
 	stdin, stdout, stderr *os.File                // our ends of its pipes; stderr is nil if stdout has both
+	listener              *listener               // for the kernel's questions
 	files                 *descriptors            // nil: there is no limit of them
 	ended                 chan syscall.WaitStatus // gets that of pid
 	gone                  chan struct{}           // closed when none is left

@@ -129,21 +129,6 @@ func TestAScriptThatStopsTheRunnerEndsOnlyItself(t *testing.T) {
 	}
 }
 
-// KU-10: PID 1 can be starved. Then nobody can tell how the script ended, and
-// nobody says that it completed.
-func TestAStarvedRunnerIsNoSuccess(t *testing.T) {
-	s := beside(t, time.Minute)
-	x := s.submit(hostile(t, "starve.py"))
-	eventually(t, 50*time.Second, func() (bool, string) {
-		now := s.get(x.ID)
-		return terminal[now.Status], now.Status
-	})
-	if x = s.get(x.ID); x.Status == "completed" || x.Status == "cancelled" {
-		t.Errorf("%s", x.verdict())
-	}
-	t.Log(x.verdict())
-}
-
 // EX-11, EX-15: what detaches itself is not waited for.
 func TestADaemonEndsWithItsScript(t *testing.T) {
 	s := beside(t, time.Minute)
