@@ -207,15 +207,16 @@ func TestAFullQueueRefuses(t *testing.T) {
 	s.run(python("print(4)"))
 }
 
-// AD-09: a run that its pool could never hold is refused, and says why.
+// AD-09: a run that its pool, without its reserve, could never hold is refused,
+// and says why.
 func TestARunLargerThanItsPoolIsRefused(t *testing.T) {
 	s := begin(t, time.Minute)
 	s.restored()
-	s.order(http.MethodPatch, "/pools/default", policy{"memory_bytes": 200 << 20}, http.StatusOK)
+	s.order(http.MethodPatch, "/pools/default", policy{"memory_bytes": 200 << 20, "reserve_percent": 10}, http.StatusOK)
 	sub := python("print(1)")
-	sub.Limits = &limits{Memory: 201 << 20}
+	sub.Limits = &limits{Memory: 181 << 20}
 	s.refuse(s.do(http.MethodPost, "/api/v1/executions", sub), http.StatusUnprocessableEntity, "limits.memory_bytes")
-	sub.Limits.Memory = 200 << 20
+	sub.Limits.Memory = 180 << 20
 	if x := s.run(sub); x.verdict() != "completed 0" {
 		t.Error(x.verdict())
 	}
