@@ -70,6 +70,12 @@ func openapi(c *gin.Context) error {
 	return nil
 }
 
+func (s *Server) asyncapi(c *gin.Context) error {
+	c.Header("Cache-Control", cached)
+	c.Data(http.StatusOK, "application/json", s.AsyncAPI)
+	return nil
+}
+
 // page answers where no route is: with a file of the page, or not at all.
 func (s *Server) page(c *gin.Context) error {
 	name := strings.TrimPrefix(c.Request.URL.Path, "/")

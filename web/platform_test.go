@@ -54,6 +54,10 @@ func TestDocumentHasEachRoute(t *testing.T) {
 	if w := ask(s, "GET", "/openapi.yaml", ""); w.Header().Get("Content-Type") != "application/yaml" || !strings.HasPrefix(w.Body.String(), "openapi: 3.1") {
 		t.Errorf("%v", w.Header())
 	}
+	s.AsyncAPI = []byte(`{"asyncapi":"3.0.0"}`)
+	if w := ask(s, "GET", "/asyncapi.json", ""); w.Header().Get("Content-Type") != "application/json" || w.Body.String() != string(s.AsyncAPI) {
+		t.Errorf("%v %s", w.Header(), w.Body)
+	}
 }
 
 func TestDocumentHasEachField(t *testing.T) {

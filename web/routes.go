@@ -43,6 +43,7 @@ func (s *Server) build() {
 
 func (s *Server) serveAPI(r *gin.Engine) {
 	r.GET("/openapi.yaml", s.handle(openapi))
+	r.GET("/asyncapi.json", s.handle(s.asyncapi))
 	r.GET("/api/v1/languages", s.handle(s.languages))
 	r.GET("/api/v1/limits", s.handle(s.limits))
 	r.GET("/api/v1/about", s.handle(s.about))

@@ -147,6 +147,7 @@ type Server struct {
 	CallbackURL   func(url string) error // what is wrong with one, a rule of the field; nil: there are no callbacks
 	LinkSecret    []byte                 // signs links to artifacts; empty: one of this process
 	About         About
+	AsyncAPI      []byte  // the contract of the topics, in JSON
 	Checks        []Check // of readiness
 	MaxStreams    int     // that a user may have open; 0: any number
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,14 +56,10 @@ func (a *app) kube(ctx context.Context) error {
 		return err
 	}
 	a.kubeWorker.Store(w)
-	group := "kube"
-	if a.Pool != "default" {
-		group += "-" + a.Pool
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Run(ctx) })
 	g.Go(func() error {
-		return a.consumer(bus, group, bridge.TasksOf(a.Pool), bridge.On(a.codecs.Tasks, w.Do)).Run(ctx)
+		return a.consumer(bus, bridge.KubeGroup(a.Pool), bridge.TasksOf(a.Pool), bridge.On(a.codecs.Tasks, w.Do)).Run(ctx)
 	})
 	return g.Wait()
 }
@@ -166,9 +161,7 @@ func (a *app) doctor(ctx context.Context, out io.Writer, inJSON bool) error {
 		return errors.Join(errors.New(c.Missing), err)
 	}
 	if inJSON {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		err = e.Encode(c)
+		err = printJSON(out, c)
 	} else {
 		err = c.print(out)
 	}

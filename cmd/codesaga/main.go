@@ -58,7 +58,7 @@ func run(p process) int {
 	case name == "version":
 		fmt.Fprintln(p.stdout, version)
 		return 0
-	case name == "setup" || name == "doctor" || name == "all" || slices.ContainsFunc(roles, func(r role) bool { return r.name == name }):
+	case name == "setup" || name == "doctor" || name == "schemas" || name == "all" || slices.ContainsFunc(roles, func(r role) bool { return r.name == name }):
 		return serve(p)
 	default:
 		return client.Run(context.Background(), p.args, client.IO{
@@ -76,11 +76,11 @@ func serve(p process) int {
 			stop()
 		}
 	}()
-	args := p.args[1:]
-	if p.args[0] == "doctor" { // the only command of the platform that says anything in JSON
-		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-json" || a == "--json" })
+	o := orderOf(p.args)
+	cfg, err := load(o.flags, p.getenv, p.stdout)
+	if err == nil && o.name == "schemas" && !slices.Contains([]string{"check", "diff", "register"}, o.verb) {
+		err = errVerb
 	}
-	cfg, err := load(args, p.getenv, p.stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -90,7 +90,7 @@ func serve(p process) int {
 	}
 	log, err := logger(p.stderr, cfg.LogLevel)
 	if err == nil {
-		err = work(ctx, p, newApp(cfg, log))
+		err = work(ctx, o, newApp(cfg, log), p.stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(p.stderr, "codesaga:", err)
@@ -99,19 +99,42 @@ func serve(p process) int {
 	return 0
 }
 
-func work(ctx context.Context, p process, a *app) error {
-	defer a.close()
-	switch p.args[0] {
-	case "setup":
-		return a.setup(ctx, p.stdout)
-	case "doctor":
-		return a.doctor(ctx, p.stdout, slices.ContainsFunc(p.args, func(a string) bool { return a == "-json" || a == "--json" }))
+// order is a command of the platform.
+type order struct {
+	name   string
+	verb   string // what to do with schemas
+	inJSON bool   // -json, of those that say something for programs
+	flags  []string
+}
+
+func orderOf(args []string) (o order) {
+	o.name, o.flags = args[0], args[1:]
+	if o.name == "schemas" && len(o.flags) > 0 && !strings.HasPrefix(o.flags[0], "-") {
+		o.verb, o.flags = o.flags[0], o.flags[1:]
 	}
-	chosen := slices.DeleteFunc(slices.Clone(roles), func(r role) bool { return p.args[0] != "all" && p.args[0] != r.name })
+	if o.name == "doctor" || o.name == "schemas" {
+		json := func(a string) bool { return a == "-json" || a == "--json" }
+		o.inJSON = slices.ContainsFunc(o.flags, json)
+		o.flags = slices.DeleteFunc(slices.Clone(o.flags), json)
+	}
+	return o
+}
+
+func work(ctx context.Context, o order, a *app, out io.Writer) error {
+	defer a.close()
+	switch o.name {
+	case "setup":
+		return a.setup(ctx, out)
+	case "doctor":
+		return a.doctor(ctx, out, o.inJSON)
+	case "schemas":
+		return a.schemas(out, o.verb, o.inJSON)
+	}
+	chosen := slices.DeleteFunc(slices.Clone(roles), func(r role) bool { return o.name != "all" && o.name != r.name })
 	for _, r := range chosen {
 		a.roles = append(a.roles, r.name)
 	}
-	a.log.Info("starting", "roles", p.args[0], "version", version)
+	a.log.Info("starting", "roles", o.name, "version", version)
 	g, ctx := errgroup.WithContext(ctx) // the first to fail ends all: the process is started anew
 	for _, r := range chosen {
 		g.Go(func() error {
@@ -125,7 +148,7 @@ func work(ctx context.Context, p process, a *app) error {
 		g.Go(func() error { return a.health(ctx) })
 	}
 	err := g.Wait()
-	a.log.Info("stopped", "roles", p.args[0])
+	a.log.Info("stopped", "roles", o.name)
 	return err
 }
 
@@ -136,6 +159,7 @@ func usage(w io.Writer) {
 	}
 	fmt.Fprintf(w, "  %-10s %s\n", "all", "all of these in one process")
 	fmt.Fprintf(w, "  %-10s %s\n", "setup", "make topics, schemas, indexes and namespaces as far as they are missing")
+	fmt.Fprintf(w, "  %-10s %s\n", "schemas", "check, diff or register: the schemas of the topics, and the registry's; -json")
 	fmt.Fprintf(w, "  %-10s %s\n", "doctor", "try whether the cluster keeps scripts in; -json")
 	fmt.Fprint(w, "\nThe client:\n")
 	for _, c := range client.Commands {

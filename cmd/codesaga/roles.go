@@ -62,14 +62,14 @@ func (a *app) bridge(ctx context.Context) error {
 		return err
 	}
 	results := &bridge.Results{Store: s, Bus: bus, Log: a.log}
-	recorder := a.consumer(bus, "recorder", bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
+	recorder := a.consumer(bus, bridge.RecorderGroup, bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
 	recorder.Unordered = true // chunks are numbered, so those that wait are written together
 	g, ctx := errgroup.WithContext(ctx)
 	for _, c := range []*bridge.Consumer{
-		a.consumer(bus, "saga-bridge", bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell))),
-		a.consumer(bus, "results", bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do)),
-		a.consumer(bus, "callbacks", bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Callbacks(s.CallbackOf, sagas.StartCallback))),
-		a.consumer(bus, "projector", bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
+		a.consumer(bus, bridge.FactsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell))),
+		a.consumer(bus, bridge.ResultsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do)),
+		a.consumer(bus, bridge.CallbacksGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Callbacks(s.CallbackOf, sagas.StartCallback))),
+		a.consumer(bus, bridge.ProjectorGroup, bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
 		recorder,
 	} {
 		g.Go(func() error { return c.Run(ctx) })
@@ -102,6 +102,10 @@ func (a *app) web(ctx context.Context) error {
 	clock := temporal.Schedules(sagas)
 	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
+	topics, err := bridge.AsyncAPI(version, a.TopicPrefix, bridge.Topics(list(a.Pools)...))
+	if err != nil {
+		return err
+	}
 	server := &web.Server{
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, Callbacks: s, Deliverer: sagas,
@@ -109,9 +113,10 @@ func (a *app) web(ctx context.Context) error {
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
-		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
-		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
-		Closing: ctx.Done(), Registry: a.registry, Log: a.log,
+		AsyncAPI: topics,
+		About:    web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
+		Checks:   a.checks(s.Ping, sagas.Ping, live.Ready()),
+		Closing:  ctx.Done(), Registry: a.registry, Log: a.log,
 	}
 	if a.CallbackSecret != "" {
 		server.CallbackURL = rules.Check
