@@ -3,12 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/codesaga/codesaga/execution"
 )
@@ -17,11 +13,12 @@ import (
 //
 // Who waits is a document of its own. Of a pool there is one document, which is
 // changed only as the version after the one that was read: it has those who
-// hold, and the first of each lane of those who wait. A waiter is written before
-// the pool is looked at, and whoever takes a head away looks for the next one
-// before the pool is written, and again after it if there was none: so of a
-// waiter and a pool with room at least one finds the other, whoever stops
-// between two steps. What is lost all the same, Mend finds.
+// hold, and the first of each lane of those who wait. A waiter is written, and
+// then the pool is, whether or not there is anything new in it; and whoever takes
+// a head away looks for the next one before writing the pool. So one of the two
+// writes is the later one, and finds what the other did: a waiter its lane, or a
+// pool with room its waiter. Who stops between two steps asks again, or is found
+// by Mend.
 type Ledger struct {
 	pools  pools
 	queue  queue
@@ -30,7 +27,7 @@ type Ledger struct {
 	now    func() time.Time
 
 	mu    sync.Mutex
-	turns map[string]*semaphore.Weighted // callers in one process need not race each other for a document
+	desks map[string]*desk // by pool
 	views map[string]*view
 	swept map[string]waiter // the last that Entries returned of each pool
 }
@@ -62,7 +59,7 @@ func (s *Store) Ledger(policy execution.PoolPolicy, names ...string) *Ledger {
 func newLedger(ps pools, q queue, policy execution.PoolPolicy, names []string) *Ledger {
 	return &Ledger{
 		pools: ps, queue: q, policy: policy, names: names, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
-		turns: make(map[string]*semaphore.Weighted), views: make(map[string]*view), swept: make(map[string]waiter),
+		desks: make(map[string]*desk), views: make(map[string]*view), swept: make(map[string]waiter),
 	}
 }
 
@@ -120,8 +117,14 @@ func (l *Ledger) entering(w waiter, now bool) func(context.Context, *pool) error
 		if err := l.fill(ctx, p); err != nil {
 			return err
 		}
-		p.hear(w.ID)
-		p.changed = p.changed && (!now || p.holds(w.ID))
+		switch {
+		case p.holds(w.ID):
+			p.hear(w.ID)
+		case now:
+			return errUnchanged
+		default:
+			p.changed = true // or who looked into the queue before w was there would put somebody later first
+		}
 		return nil
 	}
 }
@@ -174,13 +177,21 @@ func (l *Ledger) Move(ctx context.Context, id execution.ID, name string, to exec
 // refill finds new heads where they are missing, and fills the pool.
 func (l *Ledger) refill(ctx context.Context, p *pool, gaps []gap) error {
 	for _, g := range gaps {
+		if from, ok := p.empty[g.lane]; ok && !g.from.Before(from) {
+			continue
+		}
 		w, err := l.queue.next(ctx, p.Name, g, p.holds)
 		if err != nil {
 			return err
 		}
 		if w != nil {
 			p.enter(*w)
+			continue
 		}
+		if p.empty == nil {
+			p.empty = make(map[lane]time.Time)
+		}
+		p.empty[g.lane] = g.from
 	}
 	return l.fill(ctx, p)
 }
@@ -205,78 +216,15 @@ func (l *Ledger) load(ctx context.Context, name string) (pool, error) {
 	return p, err
 }
 
-// change reads a pool, lets decide change it, and writes it back if nobody else
-// did meanwhile. If somebody did, it decides again on what is true now. What
-// changes nothing is not written: the document is hot. It returns the pool as
-// it is then.
-func (l *Ledger) change(ctx context.Context, name string, decide func(context.Context, *pool) error) (pool, error) {
-	turn := l.turn(name)
-	if err := turn.Acquire(ctx, 1); err != nil {
-		return pool{}, err
+// tell takes out of the queue who was let into p, which was written. What fails
+// here is not done again: a waiter that is left over is dropped when it is
+// released.
+func (l *Ledger) tell(ctx context.Context, p pool) {
+	if len(p.granted) == 0 {
+		return
 	}
-	defer turn.Release(1)
-	for {
-		p, err := l.load(ctx, name)
-		if err != nil {
-			return pool{}, err
-		}
-		if err := decide(ctx, &p); err != nil {
-			return pool{}, err
-		}
-		if !p.changed {
-			return p, nil
-		}
-		p.tidy()
-		done, err := l.pools.save(ctx, p)
-		if err != nil {
-			return pool{}, err
-		}
-		if done {
-			p.Version++
-			l.saw(p)
-			if decide = l.after(ctx, &p); decide == nil {
-				return p, nil
-			}
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return pool{}, ctx.Err()
-		case <-time.After(time.Duration(rand.IntN(5_000)) * time.Microsecond): //nolint:gosec // only not to be in step with the others
-		}
+	_, _ = l.queue.drop(ctx, p.granted...)
+	for _, id := range p.granted {
+		l.leave(p.Name, id)
 	}
-}
-
-// after does what follows from p, which was written: who was let in waits no
-// more, and where a lane was found empty, somebody may have come to wait there
-// who has seen a head. It returns how to change p because of that, or nil. What
-// fails here is not done again: a waiter that is left over is dropped when it is
-// released, and Mend finds one that was overlooked.
-func (l *Ledger) after(ctx context.Context, p *pool) func(context.Context, *pool) error {
-	if len(p.granted) > 0 {
-		_, _ = l.queue.drop(ctx, p.granted...)
-		for _, id := range p.granted {
-			l.leave(p.Name, id)
-		}
-	}
-	late := slices.DeleteFunc(p.gaps, func(g gap) bool {
-		if p.head(g.lane) != nil {
-			return true
-		}
-		w, err := l.queue.next(ctx, p.Name, g, p.holds)
-		return err != nil || w == nil
-	})
-	if len(late) == 0 {
-		return nil
-	}
-	return func(ctx context.Context, p *pool) error { return l.refill(ctx, p, late) }
-}
-
-func (l *Ledger) turn(pool string) *semaphore.Weighted {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.turns[pool] == nil {
-		l.turns[pool] = semaphore.NewWeighted(1)
-	}
-	return l.turns[pool]
 }

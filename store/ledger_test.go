@@ -255,7 +255,7 @@ type actor struct{}
 // Of two processes, whose steps go in any order, no grant is lost: though nobody
 // asks again without having been told to, everybody gets a turn.
 func TestNoGrantIsLostBetweenProcesses(t *testing.T) {
-	for seed := range uint64(600) {
+	for seed := range uint64(2000) {
 		synctest.Test(t, func(t *testing.T) { interleave(t, seed) })
 	}
 }

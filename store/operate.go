@@ -110,7 +110,7 @@ func (l *Ledger) SetPolicy(ctx context.Context, name string, edit func(*executio
 		if err != nil {
 			return err
 		}
-		p.changed = len(own)+len(p.Own) > 0 && !reflect.DeepEqual(own, p.Own)
+		p.changed = p.changed || len(own)+len(p.Own) > 0 && !reflect.DeepEqual(own, p.Own)
 		p.Own = own
 		p.setPolicy(policy)
 		return l.fill(ctx, p)

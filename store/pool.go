@@ -26,8 +26,19 @@ type pool struct {
 	policy  execution.PoolPolicy
 	weights map[string]float64
 	changed bool
-	granted []execution.ID // since it was read
-	gaps    []gap          // where heads were taken away since it was read
+	granted []execution.ID     // since it was read
+	empty   map[lane]time.Time // where nobody was found that waits since then or later, since it was read
+}
+
+// clone is a copy that shares nothing which changes.
+func (p *pool) clone() pool {
+	c := *p
+	c.Holders, c.Accounts = slices.Clone(p.Holders), slices.Clone(p.Accounts)
+	for i, a := range c.Accounts {
+		c.Accounts[i].Heads, c.Accounts[i].Turns = slices.Clone(a.Heads), slices.Clone(a.Turns)
+	}
+	c.granted = slices.Clone(p.granted)
+	return c
 }
 
 // holder is an execution that has room.
@@ -160,7 +171,6 @@ func (p *pool) forget(id execution.ID) (gaps []gap) {
 			return w.ID == id
 		})
 	}
-	p.gaps = append(p.gaps, gaps...)
 	p.changed = p.changed || len(gaps) > 0
 	return gaps
 }
