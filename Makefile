@@ -9,7 +9,7 @@ BIN := $(CURDIR)/bin
 DEV := $(BIN)/codesaga-dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help dev dev-down languages languages-pin build test test-unit lint e2e chaos bench history tidy
+.PHONY: help dev dev-down dev-reset languages languages-pin build test test-unit lint e2e chaos bench history tidy
 help: ## print this
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
@@ -18,6 +18,9 @@ dev: build $(DEV) ## set all up, start the real stack and the platform, run a fi
 
 dev-down: $(DEV) ## stop what "make dev" started
 	@$(DEV) down
+
+dev-reset: $(DEV) ## stop it, and delete all its data
+	@$(DEV) reset
 
 languages: $(DEV) ## build the languages' images, or those of ONLY="ruby go:1.26", and import them
 	@$(DEV) images $(ONLY)
@@ -46,8 +49,8 @@ chaos: build $(DEV) ## a thousand kills at random; their report goes into deploy
 	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestDF21Chaos$$' . \
 		-chaos.runs=$(or $(RUNS),60) -chaos.kills=$(or $(KILLS),1000) -chaos.report=$(CURDIR)/deploy/bench/RESULTS.md
 
-bench: build $(DEV) ## measure, on the real stack, and print figures
-	@deploy/dev/with-stack.sh go -C deploy/bench run .
+bench: build $(DEV) ## measure, on the real stack, and print figures; ONLY="roles eager throughput crowd" for some
+	@deploy/dev/with-stack.sh go -C deploy/bench run . $(ONLY)
 
 history: ## record the history of execution ID=… for the replay test, as NAME=…
 	@test -n "$(ID)" -a -n "$(NAME)" || { echo 'usage: make history ID=<execution> NAME=<what-happened>' >&2; exit 2; }

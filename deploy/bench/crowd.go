@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -24,7 +25,8 @@ const (
 // busy.
 func crowd(ctx context.Context) error {
 	fmt.Printf("A crowd: %d runs of one user wait for %d slots; %d of another come one at a time\n", crowdRuns, crowdSlots, guestRuns)
-	return onSimulatedPods(ctx, crowdSlots, func(ctx context.Context, w *watcher, _ *simulated) error {
+	return onSimulatedPods(ctx, crowdSlots, func(ctx context.Context, w *watcher, _ *simulated) (err error) {
+		defer func() { err = errors.Join(err, sendHome(context.WithoutCancel(ctx))) }() // also after an interrupt
 		guest := as(ctx, "bob")
 		alone, err := repeat(guest, guestRuns, 1, w.untilTask)
 		if err != nil {
@@ -50,7 +52,7 @@ func crowd(ctx context.Context) error {
 		row("  alone: POST → result_stored", alone["stored"])
 		row("  behind the crowd", behind["stored"])
 		fmt.Printf("  %-46s %7.1f\n\n", "behind the crowd / alone, p99 of the task", float64(quantile(behind["task"], 0.99))/float64(quantile(alone["task"], 0.99)))
-		return sendHome(ctx)
+		return nil
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,21 +27,42 @@ func main() {
 	}
 }
 
+type part struct {
+	name    string
+	measure func(context.Context) error
+}
+
+// parts are what can be measured, in order.
+var parts = []part{
+	{"roles", func(ctx context.Context) error { return with(ctx, []string{"web", "worker", "bridge", "kube"}, all) }},
+	{"eager", func(ctx context.Context) error {
+		fmt.Println("All roles in one process, which starts sagas eagerly:")
+		return with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return compare(ctx, w, 100, 1) })
+	}},
+	{"throughput", throughput},
+	{"crowd", crowd},
+}
+
+// run measures the parts that are named; all if none is.
 func run(ctx context.Context) error {
+	names := os.Args[1:]
+	for _, name := range names {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return fmt.Errorf("there is no part %q: roles, eager, throughput or crowd", name)
+		}
+	}
 	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))
 	fmt.Print("milliseconds: p50 / p95 / p99 / max\n\n")
-	if err := with(ctx, []string{"web", "worker", "bridge", "kube"}, all); err != nil {
-		return err
+	for _, p := range parts {
+		if len(names) > 0 && !slices.Contains(names, p.name) {
+			continue
+		}
+		if err := p.measure(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		fmt.Println()
 	}
-	fmt.Print("\nAll roles in one process, which starts sagas eagerly:\n")
-	err := with(ctx, []string{"all"}, func(ctx context.Context, w *watcher) error { return compare(ctx, w, 100, 1) })
-	if err != nil {
-		return err
-	}
-	if err := throughput(ctx); err != nil {
-		return err
-	}
-	return crowd(ctx)
+	return nil
 }
 
 // with measures a platform that runs as these processes, with settings, as
