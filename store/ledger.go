@@ -41,7 +41,7 @@ type pools interface {
 
 // queue keeps who waits, a document each.
 type queue interface {
-	put(ctx context.Context, w waiter) (waiter, error) // unless it is there; returns what is there
+	put(ctx context.Context, w waiter) (there waiter, fresh bool, err error) // unless it is there
 	get(ctx context.Context, id execution.ID) (*waiter, error)
 	drop(ctx context.Context, ids ...execution.ID) (int64, error)                                // returns how many were there
 	move(ctx context.Context, id execution.ID, pool string, to execution.Priority) (bool, error) // false: it is not there
@@ -94,38 +94,46 @@ func (l *Ledger) seat(ctx context.Context, p pool, w waiter) (pool, waiter, erro
 	}
 	var err error
 	if a := p.account(w.UserID); p.room(w) && (a == nil || len(a.Heads) == 0) {
-		if p, err = l.change(ctx, w.Pool, l.entering(w, true)); err != nil || p.holds(w.ID) {
+		if p, err = l.change(ctx, w.Pool, l.passing(w)); err != nil || p.holds(w.ID) {
 			return p, w, err
 		}
 	}
-	if w, err = l.queue.put(ctx, w); err != nil {
+	w, fresh, err := l.queue.put(ctx, w)
+	if err != nil {
 		return p, w, err
 	}
-	if p, err = l.change(ctx, w.Pool, l.entering(w, false)); err == nil && p.holds(w.ID) {
+	if p, err = l.change(ctx, w.Pool, l.entering(w, fresh)); err == nil && p.holds(w.ID) {
 		_, err = l.queue.drop(ctx, w.ID) // it may have been let in before it was put
 	}
 	return p, w, err
 }
 
-// entering lets w into its lane, and whoever is next into the pool. If now, it
-// does so only if w itself is let in: then it need not be put into the queue.
-func (l *Ledger) entering(w waiter, now bool) func(context.Context, *pool) error {
+// entering lets w into its lane, and whoever is next into the pool. If w is fresh
+// in the queue that is a change in any case, or who looked into it before would
+// put somebody first who came later.
+func (l *Ledger) entering(w waiter, fresh bool) func(context.Context, *pool) error {
 	return func(ctx context.Context, p *pool) error {
 		if !p.holds(w.ID) {
 			p.enter(w)
+			p.changed = p.changed || fresh
 		}
 		if err := l.fill(ctx, p); err != nil {
 			return err
 		}
-		switch {
-		case p.holds(w.ID):
-			p.hear(w.ID)
-		case now:
-			return errUnchanged
-		default:
-			p.changed = true // or who looked into the queue before w was there would put somebody later first
-		}
+		p.hear(w.ID)
 		return nil
+	}
+}
+
+// passing is entering for one that is not in the queue: nothing is changed
+// unless it is let in.
+func (l *Ledger) passing(w waiter) func(context.Context, *pool) error {
+	enter := l.entering(w, false)
+	return func(ctx context.Context, p *pool) error {
+		if err := enter(ctx, p); err != nil || p.holds(w.ID) {
+			return err
+		}
+		return errUnchanged
 	}
 }
 

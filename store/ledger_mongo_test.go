@@ -136,7 +136,7 @@ func TestNextIsFoundNearAndFar(t *testing.T) {
 	var want []execution.ID
 	put := func(ago time.Duration) {
 		w := waiterOf(of("ann", execution.ID(fmt.Sprintf("w%03d", len(want))), execution.Normal), now.Add(-ago))
-		_, err := d.put(ctx, w)
+		_, _, err := d.put(ctx, w)
 		must(t, err)
 		want = append(want, w.ID)
 	}
@@ -148,7 +148,7 @@ func TestNextIsFoundNearAndFar(t *testing.T) {
 	put(time.Second)
 	put(-10 * time.Second) // of a process whose clock is ahead
 	other := waiterOf(of("bob", "other", execution.Normal), now)
-	_, err := d.put(ctx, other)
+	_, _, err := d.put(ctx, other)
 	must(t, err)
 	g := gap{lane{"ann", execution.Normal, "python"}, now.Add(-24 * time.Hour)}
 	var got []execution.ID

@@ -86,14 +86,14 @@ func (s *shelf) names(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-func (s *shelf) put(ctx context.Context, w waiter) (waiter, error) {
-	err := s.access(ctx, func() {
-		if _, there := s.waiters[w.ID]; !there {
-			s.waiters[w.ID] = w
+func (s *shelf) put(ctx context.Context, w waiter) (there waiter, fresh bool, err error) {
+	err = s.access(ctx, func() {
+		if _, known := s.waiters[w.ID]; !known {
+			s.waiters[w.ID], fresh = w, true
 		}
-		w = s.waiters[w.ID]
+		there = s.waiters[w.ID]
 	})
-	return w, err
+	return there, fresh, err
 }
 
 func (s *shelf) get(ctx context.Context, id execution.ID) (w *waiter, err error) {

@@ -61,18 +61,18 @@ type waiterDocuments struct {
 	pace map[lane]time.Duration // about the time in which a few came; see next
 }
 
-func (d *waiterDocuments) put(ctx context.Context, w waiter) (waiter, error) {
+func (d *waiterDocuments) put(ctx context.Context, w waiter) (there waiter, fresh bool, err error) {
 	for {
 		_, err := d.of.InsertOne(ctx, w)
 		if !mongo.IsDuplicateKeyError(err) {
-			return w, kinded(err)
+			return w, true, kinded(err)
 		}
 		there, err := d.get(ctx, w.ID)
 		if err != nil {
-			return w, err
+			return w, false, err
 		}
 		if there != nil { // else it was dropped meanwhile
-			return *there, nil
+			return *there, false, nil
 		}
 	}
 }
