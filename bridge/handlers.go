@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -20,15 +21,15 @@ func On[T any](codec *Codec[T], do func(context.Context, T) error) Handler {
 	}
 }
 
-// OnRecorded adapts a function of events and their offsets to a Handler: the
+// OnRecorded adapts a function of events and their places to a Handler: the
 // projector's. All events of an execution are in one partition.
-func OnRecorded(codec *Codec[execution.Event], do func(ctx context.Context, e execution.Event, offset int64) error) Handler {
+func OnRecorded(codec *Codec[execution.Event], do func(context.Context, execution.Recorded) error) Handler {
 	return func(ctx context.Context, m kafka.Message) error {
 		e, err := codec.Decode(m.Value)
 		if err != nil {
 			return err
 		}
-		return do(ctx, e, m.Offset)
+		return do(ctx, execution.Recorded{Event: e, Partition: m.Partition, Offset: m.Offset, RecordedAt: m.Time.UTC().Truncate(time.Millisecond)})
 	}
 }
 

@@ -11,25 +11,25 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// told is an event as it is stored: with its place in the log.
-type told struct {
-	execution.Event `bson:",inline"`
-	Offset          int64 `bson:"offset"` // in the partition that has all events of the execution
-}
-
-// Project lets the execution's status and what it waits for follow e, which has
-// offset in its partition, and keeps e: who is told of it finds the execution
-// as it says. An event that comes again, from there or from another offset,
-// changes nothing. Types that are not known are kept, too.
-func (s *Store) Project(ctx context.Context, e execution.Event, offset int64) error {
-	if err := s.moveBy(ctx, e); err != nil {
+// Project lets the execution's status and what it waits for follow e, and keeps
+// e: who is told of it finds the execution as it says. An event that comes
+// again, from there or from another offset, changes nothing. Types that are not
+// known are kept, too.
+func (s *Store) Project(ctx context.Context, e execution.Recorded) error {
+	if err := s.moveBy(ctx, e.Event); err != nil {
 		return err
 	}
-	_, err := s.events.InsertOne(ctx, told{e, offset})
+	_, err := s.events.InsertOne(ctx, kept{e, execution.Words(e.Text())})
 	if mongo.IsDuplicateKeyError(err) {
 		return nil
 	}
 	return kinded(err)
+}
+
+// kept is an event as it is stored.
+type kept struct {
+	execution.Recorded `bson:",inline"`
+	Words              []string `bson:"words,omitempty"` // it is found by
 }
 
 // moveBy changes the execution as e says. Done again, it changes nothing.
@@ -77,7 +77,7 @@ func (s *Store) Events(ctx context.Context, id execution.ID, f execution.EventFi
 }
 
 // tell finds events in the order of their offsets.
-func (s *Store) tell(ctx context.Context, query bson.M, limit int) (found []told, err error) {
+func (s *Store) tell(ctx context.Context, query bson.M, limit int) (found []execution.Recorded, err error) {
 	cursor, err := s.events.Find(ctx, query, options.Find().SetSort(bson.D{{Key: "offset", Value: 1}}).SetLimit(int64(limit)))
 	if err != nil {
 		return nil, kinded(err)

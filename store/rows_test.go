@@ -19,11 +19,11 @@ func TestWhyAPodWaits(t *testing.T) {
 	x := queued(t, s)
 	waits := func(reason string, offset int64) {
 		t.Helper()
-		must(t, s.Project(ctx, execution.NewWaiting(x.ID, "u1", execution.SourceKube, reason, "", noon), offset))
+		must(t, s.Project(ctx, recorded(execution.NewWaiting(x.ID, "u1", execution.SourceKube, reason, "", noon), offset)))
 	}
 	project := func(typ execution.EventType, offset int64) {
 		t.Helper()
-		must(t, s.Project(ctx, execution.NewEvent(x.ID, "u1", execution.SourceKube, typ, noon), offset))
+		must(t, s.Project(ctx, recorded(execution.NewEvent(x.ID, "u1", execution.SourceKube, typ, noon), offset)))
 	}
 	waits("unschedulable", 1)
 	waits("image_pull", 2)
@@ -199,10 +199,15 @@ func TestTheRowMovesBeforeItsEventIsTold(t *testing.T) {
 	x := queued(t, s)
 	e := execution.NewEvent(x.ID, "u1", execution.SourceKube, execution.PodRunning, noon)
 	e.Request = &execution.Request{Language: strings.Repeat("x", 17<<20)} // too large to be kept
-	if err := s.Project(ctx, e, 1); err == nil {
+	if err := s.Project(ctx, recorded(e, 1)); err == nil {
 		t.Fatal("kept")
 	}
 	if got := get(t, s, x.ID); got.Status != execution.Running {
 		t.Error(got.Status)
 	}
+}
+
+// recorded is e as the log has it at offset.
+func recorded(e execution.Event, offset int64) execution.Recorded {
+	return execution.Recorded{Event: e, Offset: offset, RecordedAt: e.At}
 }

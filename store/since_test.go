@@ -33,7 +33,7 @@ func TestProjectionIsIdempotent(t *testing.T) {
 			if round == 2 {
 				offset += 1000 // published again
 			}
-			must(t, s.Project(ctx, e, offset))
+			must(t, s.Project(ctx, recorded(e, offset)))
 			if round == 0 && i == 1 && get(t, s, x.ID).Queue.Position != 2 {
 				t.Error("no place in the queue")
 			}
@@ -94,12 +94,12 @@ func TestStreamsAreWhole(t *testing.T) {
 	offset := int64(100)
 	for i := range 10 {
 		e := execution.NewEvent(x.ID, "u1", "kube", execution.EventType(fmt.Sprintf("event_%d", i)), noon.Add(time.Duration(i*20)*time.Second))
-		must(t, s.Project(ctx, e, offset))
+		must(t, s.Project(ctx, recorded(e, offset)))
 		offset += 1 + int64(i)
 	}
 	r := execution.Result{ExecutionID: x.ID, StoredAt: noon.Add(time.Second)} // by a clock that is behind
-	must(t, s.Project(ctx, r.Event(), offset))
-	must(t, s.Project(ctx, execution.NewEvent(x.ID, "u1", "kube", execution.PodDeleted, noon), offset+1))
+	must(t, s.Project(ctx, recorded(r.Event(), offset)))
+	must(t, s.Project(ctx, recorded(execution.NewEvent(x.ID, "u1", "kube", execution.PodDeleted, noon), offset+1)))
 
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 10 {
@@ -144,7 +144,7 @@ func TestStreamsHaveNoGaps(t *testing.T) {
 	if seen := replay(t, s, x.ID, &at, 100); len(seen) != 2 || at.Output != 3 {
 		t.Fatalf("%v: %+v", at, seen)
 	}
-	must(t, s.Project(ctx, execution.Result{ExecutionID: x.ID, StoredAt: noon}.Event(), 9))
+	must(t, s.Project(ctx, recorded(execution.Result{ExecutionID: x.ID, StoredAt: noon}.Event(), 9)))
 	at = execution.Position{Output: 1}
 	if _, err := s.chunks.DeleteOne(ctx, map[string]any{"execution_id": x.ID, "number": 2}); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestSinceIsBounded(t *testing.T) {
 	must(t, s.Record(ctx, chunksOf(x.ID, slices.Repeat([]string{"x"}, 30)...)...))
 	must(t, s.Record(ctx, chunksOf(y.ID, slices.Repeat([]string{string(make([]byte, 256))}, 10)...)...))
 	for id, want := range map[execution.ID][]int{x.ID: {20, 11}, y.ID: {4, 4, 3}} {
-		must(t, s.Project(ctx, execution.Result{ExecutionID: id, StoredAt: noon}.Event(), 0))
+		must(t, s.Project(ctx, recorded(execution.Result{ExecutionID: id, StoredAt: noon}.Event(), 0)))
 		var got []int
 		var at execution.Position
 		for last := false; !last; {

@@ -93,7 +93,7 @@ func TestAnOutageIsUnavailable(t *testing.T) {
 	for name, err := range map[string]error{
 		"ping": s.Ping(t.Context()), "create": s.Create(t.Context(), execution.Execution{ID: "x"}),
 		"record":  s.Record(t.Context(), execution.Chunk{ExecutionID: "x", Number: 1}),
-		"project": s.Project(t.Context(), execution.NewEvent("x", "u", "kube", execution.PodRunning, noon), 1),
+		"project": s.Project(t.Context(), recorded(execution.NewEvent("x", "u", "kube", execution.PodRunning, noon), 1)),
 	} {
 		if execution.KindOf(err) != execution.Unavailable {
 			t.Errorf("%s: %v", name, err)
