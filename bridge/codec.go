@@ -42,8 +42,16 @@ type Codec[T any] struct {
 	mu     sync.Mutex
 	id     int // of our schema; 0 until known
 	failed error
-	again  time.Time // before this, failed is the answer: a registry that is down is not asked for each event
+	again  time.Time         // before this, failed is the answer: a registry that is down is not asked for each event
+	denied map[int]time.Time // schema ID → since when the registry does not know it
 }
+
+// How long the registry has to say that it does not know a schema until that is
+// believed, and of how many it is remembered.
+const (
+	denial     = 3 * time.Second
+	mostDenied = 1000
+)
 
 // newCodec returns the codec of subject. The schema is part of the binary: one
 // that cannot be parsed is found by every test.
@@ -120,7 +128,7 @@ func (c *Codec[T]) reading(id int) (avro.Schema, error) {
 	}
 	theirs, err := c.registry.GetSchema(id)
 	if err != nil {
-		return nil, execution.Errorf(unknown(err), "schema %d: %w", id, err)
+		return nil, execution.Errorf(c.denies(id, err), "schema %d: %w", id, err)
 	}
 	writer, err := parse(theirs.Schema())
 	if err != nil {
@@ -131,7 +139,37 @@ func (c *Codec[T]) reading(id int) (avro.Schema, error) {
 		return nil, execution.Errorf(execution.Invalid, "schema %d: %w", id, err)
 	}
 	c.writers.Store(id, resolved)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.denied, id)
 	return resolved, nil
+}
+
+// denies is the kind of err, by which the registry does not give the schema id.
+// One that has just started knows nothing until it has read its journal: that
+// there is no such schema is believed when it has said so for a while, and knows
+// ours.
+func (c *Codec[T]) denies(id int, err error) execution.Kind {
+	if unknown(err) != execution.Invalid {
+		return execution.Unavailable
+	}
+	c.mu.Lock()
+	since, before := c.denied[id]
+	if !before {
+		if c.denied == nil || len(c.denied) >= mostDenied {
+			c.denied = make(map[int]time.Time)
+		}
+		since = time.Now()
+		c.denied[id] = since
+	}
+	c.mu.Unlock()
+	if time.Since(since) < denial {
+		return execution.Unavailable
+	}
+	if _, err := c.registry.LookupSchema(c.subject, c.text, srclient.Avro); err != nil {
+		return execution.Unavailable
+	}
+	return execution.Invalid
 }
 
 // unknown is the kind of an answer of the registry: that it has no such schema

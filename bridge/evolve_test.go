@@ -118,11 +118,42 @@ func TestCodecOutlivesTheRegistry(t *testing.T) {
 		if _, err := c.Decode(foreign); execution.KindOf(err) != execution.Unavailable {
 			t.Errorf("a schema that may be known soon: %v", err)
 		}
-		for _, down := range []error{nil, errors.New("404 Not Found")} {
-			r.set(1, schemaOf(EventsTopic), down)
-			if _, err := c.Decode(foreign); execution.KindOf(err) != execution.Invalid {
-				t.Errorf("a schema that does not exist: %v", err)
+		r.set(1, schemaOf(EventsTopic), nil)
+		if _, err := c.Decode(foreign); execution.KindOf(err) != execution.Unavailable {
+			t.Errorf("a schema that does not exist yet: %v", err)
+		}
+		time.Sleep(denial)
+		if _, err := c.Decode(foreign); execution.KindOf(err) != execution.Invalid {
+			t.Errorf("a schema that does not exist: %v", err)
+		}
+	})
+}
+
+// A registry that has just started answers that it knows nothing. Nothing that
+// was written under its schemas is poison for that.
+func TestCodecWaitsForARegistryThatReadsItsJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, err := codecs(stocked(), "").Events.Encode(anEvent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		empty := &shelf{schemas: make(map[int]string)}
+		c := codecs(empty, "").Events
+		for _, answer := range []error{nil, errors.New("404 Not Found"), errors.New("connection refused")} {
+			empty.down = answer
+			for range 3 {
+				if _, err := c.Decode(b); execution.KindOf(err) != execution.Unavailable {
+					t.Errorf("%v: %v", answer, err)
+				}
+				time.Sleep(denial)
 			}
+		}
+		empty.set(1, schemaOf(EventsTopic), nil)
+		if _, err := c.Decode(b); err != nil {
+			t.Error(err)
+		}
+		if len(c.denied) != 0 {
+			t.Errorf("%v is remembered", c.denied)
 		}
 	})
 }
