@@ -60,6 +60,26 @@ func TestFullQuotaIsToldAndWaitedFor(t *testing.T) {
 	})
 }
 
+// A task that is sent again while the quota is full finds the pod that was made
+// of it, whoever made it: the run goes on.
+func TestFullQuotaRefusesNoPodThatIsThere(t *testing.T) {
+	play(t, func(s *stage) {
+		s.do(execution.Create)
+		s.forget()
+		s.fails("create", "pods", fullQuota)
+		if err := s.try(70 * time.Second); err != nil {
+			t.Errorf("%v", err)
+		}
+		s.fails("get", "pods", apierrors.NewServiceUnavailable("away"))
+		if err := s.Do(s.Context(), task()); execution.KindOf(err) != execution.Unavailable {
+			t.Errorf("nobody knows whether there is a pod: %v", err)
+		}
+		if s.deleted.has("x1") {
+			t.Error("the pod was refused")
+		}
+	})
+}
+
 // While Kafka is away nothing is told, and it is told later.
 func TestWhyATaskWaitsIsToldWhenItCanBe(t *testing.T) {
 	play(t, func(s *stage) {

@@ -147,6 +147,9 @@ func (w *Worker) create(ctx context.Context, t execution.Task) error {
 	}
 	pod, err := w.make(ctx, t)
 	w.brake.note(err)
+	if apierrors.IsForbidden(err) {
+		err = w.taken(ctx, t.ExecutionID, err)
+	}
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		w.held.forget(t.ExecutionID)
@@ -160,6 +163,21 @@ func (w *Worker) create(ctx context.Context, t execution.Task) error {
 		w.log().WarnContext(ctx, "job without an owner", "execution", t.ExecutionID, "err", err)
 	}
 	return nil
+}
+
+// taken is the error of a pod that was forbidden. A full quota is told before a
+// name that is taken: another worker may have made the pod in the meantime, and
+// then it is there, and must not be refused, let alone removed.
+func (w *Worker) taken(ctx context.Context, id execution.ID, forbidden error) error {
+	_, err := w.pods().Get(ctx, podName(id), metav1.GetOptions{})
+	switch {
+	case err == nil:
+		return apierrors.NewAlreadyExists(corev1.Resource("pods"), podName(id))
+	case apierrors.IsNotFound(err):
+		return forbidden
+	default:
+		return err
+	}
 }
 
 // make makes what a run has in the cluster: first what its pod must find.
