@@ -53,6 +53,11 @@ func (s *Store) end(ctx context.Context, x execution.Execution, e execution.Even
 	if judge != nil {
 		set["judge"] = judge
 	}
+	if output != nil && output.Incomplete { // what comes late must not change what is told
+		if set["told"], err = s.heads(ctx, e.ExecutionID); err != nil {
+			return err
+		}
+	}
 	if e.Usage != nil && e.Usage.FinishedAt != nil {
 		set["finished_at"] = *e.Usage.FinishedAt
 	}
@@ -166,11 +171,36 @@ func (s *Store) Result(ctx context.Context, x execution.Execution) (execution.Re
 	if x.Output == nil {
 		return r, nil
 	}
-	for stream, head := range map[execution.Stream]*[]byte{execution.Stdout: &r.Stdout, execution.Stderr: &r.Stderr, execution.Compile: &r.Compile} {
-		var err error
-		if *head, err = s.head(ctx, x.ID, stream); err != nil {
-			return execution.Result{}, err
+	h, err := s.toldOf(ctx, x)
+	r.Stdout, r.Stderr, r.Compile = h.Stdout, h.Stderr, h.Compile
+	return r, err
+}
+
+// heads are the beginnings of the streams of an execution.
+type heads struct {
+	Stdout  []byte `bson:"stdout,omitempty"`
+	Stderr  []byte `bson:"stderr,omitempty"`
+	Compile []byte `bson:"compile,omitempty"`
+}
+
+func (s *Store) heads(ctx context.Context, id execution.ID) (h heads, err error) {
+	for stream, head := range map[execution.Stream]*[]byte{execution.Stdout: &h.Stdout, execution.Stderr: &h.Stderr, execution.Compile: &h.Compile} {
+		if *head, err = s.head(ctx, id, stream); err != nil {
+			return heads{}, err
 		}
 	}
-	return r, nil
+	return h, nil
+}
+
+// toldOf are the heads that the result of x tells, each time the same: of one
+// that was stored without all of its output those that were there then.
+func (s *Store) toldOf(ctx context.Context, x execution.Execution) (heads, error) {
+	if !x.Output.Incomplete {
+		return s.heads(ctx, x.ID)
+	}
+	var row struct {
+		Told heads `bson:"told"`
+	}
+	err := s.executions.FindOne(ctx, bson.M{"_id": x.ID}, options.FindOne().SetProjection(bson.M{"told": 1})).Decode(&row)
+	return row.Told, kinded(err)
 }

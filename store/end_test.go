@@ -113,6 +113,10 @@ func TestEndDoesNotWaitForEver(t *testing.T) {
 	if r, err := s.End(ctx, e); err != nil || !r.Output.Incomplete || r.Output.Chunks != 3 || string(r.Stdout) != "c" {
 		t.Errorf("%+v, %v", r, err)
 	}
+	must(t, s.Record(ctx, chunksOf(x.ID, "a", "b", "c")...)) // the rest comes, and the result is told again: the same
+	if r, err := s.End(ctx, e); err != nil || string(r.Stdout) != "c" || len(r.Stderr) > 0 {
+		t.Errorf("told again: %+v, %v", r, err)
+	}
 
 	must(t, s.Record(ctx, chunksOf(y.ID, "abc", "d")...)) // a pod is lost: nobody knows what it printed
 	lost := execution.NewEnding(y.ID, "u1", "saga", execution.Outcome{Status: execution.Errored, Reason: "node_lost"}, noon)

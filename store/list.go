@@ -13,8 +13,8 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// light leaves out what was submitted and may be large.
-var light = bson.M{"input": 0, "expected.stdout": 0}
+// light leaves out what may be large.
+var light = bson.M{"input": 0, "expected.stdout": 0, "told": 0}
 
 // List returns one page of executions, the newest first, without what was
 // submitted, and the cursor of the next page; it is empty after the last. New
