@@ -139,8 +139,9 @@ func (c *chaos) live(i int) {
 }
 
 // judge wants a verdict of its kind. What was lost with its node may say so,
-// once containerd was killed; a platform that was too long away to start a
-// script may, too.
+// once containerd or etcd was killed; a platform that was too long away to start
+// a script may, too: what it did not clean up in time fills the node and the
+// quota.
 func (c *chaos) judge(k kind, x execution, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,7 +151,7 @@ func (c *chaos) judge(k kind, x execution, took time.Duration) {
 	if slices.Contains(k.verdicts, v) || k.cancel && x.Status == "cancelled" {
 		return
 	}
-	if reason := deref(x.Reason); c.fragile && x.Status == "error" && slices.Contains([]string{"node_lost", "internal"}, reason) {
+	if reason := deref(x.Reason); c.fragile && x.Status == "error" && slices.Contains([]string{"node_lost", "internal", "unschedulable"}, reason) {
 		return
 	}
 	c.Errorf("%s: %s: %s, want one of %q (%s)", k.name, x.ID, v, k.verdicts, deref(x.Message))
