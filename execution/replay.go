@@ -71,7 +71,9 @@ type ReplayPlace struct {
 	Done     bool         `bson:"done"`     // all were
 	Retrying bool         `bson:"retrying"` // those that failed are tried again
 	Round    int          `bson:"round"`    // how often that was
-	Offsets  []int64      `bson:"offsets,omitempty"`
+	Gone     int64        `bson:"gone"`     // events that were to be tried again, and were no longer there
+	Tried    []string     `bson:"tried"`    // events of the page behind the cursor that are done
+	Offsets  []int64      `bson:"offsets"`  // that the next message will have at least, in each partition
 	Claim    *ReplayClaim `bson:"claim,omitempty"`
 
 	Since        time.Time `bson:"since,omitempty"` // it last began or went on

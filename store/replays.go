@@ -130,7 +130,7 @@ func (s *Store) AdvanceReplay(ctx context.Context, r execution.Replay, token str
 	place.Claim = nil
 	set := bson.M{"progress": r.Progress}
 	for field, value := range map[string]any{
-		"cursor": place.Cursor, "sequence": place.Sequence, "done": place.Done, "retrying": place.Retrying, "round": place.Round, "offsets": place.Offsets,
+		"cursor": place.Cursor, "sequence": place.Sequence, "done": place.Done, "retrying": place.Retrying, "round": place.Round, "gone": place.Gone, "tried": place.Tried, "offsets": place.Offsets,
 	} {
 		set["place."+field] = value
 	}
