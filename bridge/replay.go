@@ -42,8 +42,9 @@ func replayed(m kafka.Message) bool {
 // a time and never one again: a writer that tries again by itself may write
 // twice. Who gets an error looks first at what was Written.
 type Replays struct {
-	Cluster Cluster
-	Bus     *Publisher // makes the headers, with its codecs
+	Cluster     Cluster
+	Bus         *Publisher // makes the headers, with its codecs
+	Replication int        // of topics that are made; 0: the brokers' default
 
 	mu      sync.Mutex
 	brokers replayBrokers // one client, which remembers where partitions are; nil: none yet
@@ -80,7 +81,7 @@ func (p *Replays) Open(ctx context.Context, r execution.Replay) ([]int64, error)
 	if r.Preserve {
 		t.Retention += eventLife
 	}
-	s := setup{Client: client, prefix: p.Cluster.Prefix}
+	s := setup{Client: client, prefix: p.Cluster.Prefix, layout: Layout{Replication: p.Replication}}
 	found, err := s.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{t.Name}})
 	switch {
 	case err != nil:
