@@ -76,7 +76,7 @@ type Replaying struct {
 }
 
 const (
-	// replayWriting is how long a batch is written for, at most.
+	// replayWriting is how long after its claim a batch is written, at most.
 	replayWriting = 10 * time.Second
 	// replaySettled is when what somebody wrote who is gone has arrived, or never
 	// will: later than any request is waited for.
@@ -118,6 +118,7 @@ func (a *Activities) ReplayBatch(ctx context.Context, id string) (execution.Repl
 		return execution.ReplayStep{Status: r.Status}, nil
 	}
 	b := &replayBatch{Replaying: a.Replaying, was: r, r: r, step: execution.ReplayStep{Status: execution.ReplayRunning, Speed: r.Speed}}
+	defer alive(ctx)()
 	return b.do(ctx)
 }
 
@@ -131,13 +132,30 @@ type replayBatch struct {
 	gone   []string // events that are to be tried again, and are no longer there
 }
 
-func alive(ctx context.Context) {
-	if activity.IsActivity(ctx) {
-		activity.RecordHeartbeat(ctx)
+// alive lets Temporal know that this process lives, until stopped.
+func alive(ctx context.Context) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {}
 	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			activity.RecordHeartbeat(ctx)
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Second):
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }
 
 func (b *replayBatch) do(ctx context.Context) (execution.ReplayStep, error) {
+	if err := b.settle(); err != nil {
+		return b.step, err
+	}
 	read := b.read
 	if b.r.Place.Retrying {
 		read = b.readFailed
@@ -145,21 +163,18 @@ func (b *replayBatch) do(ctx context.Context) (execution.ReplayStep, error) {
 	if err := read(ctx); err != nil {
 		return b.step, err
 	}
-	alive(ctx)
 	if len(b.events) == 0 && len(b.gone) == 0 && (b.r.Place.Done || b.round > 0) {
 		return b.finish(ctx)
 	}
-	token, written, err := b.claim(ctx)
+	claim, written, err := b.claim(ctx)
 	if err != nil {
 		return b.step, err
 	}
-	alive(ctx)
-	tried, failed, err := b.write(ctx, written)
+	tried, failed, err := b.write(ctx, claim.At.Add(replayWriting), written)
 	if err != nil {
 		return b.step, err
 	}
-	alive(ctx)
-	if err := b.advance(ctx, token, tried, failed); err != nil {
+	if err := b.advance(ctx, claim.Token, tried, failed); err != nil {
 		return b.step, err
 	}
 	if len(failed) > 0 && !b.r.Skip {

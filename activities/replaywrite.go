@@ -67,26 +67,32 @@ func (b *replayBatch) readFailed(ctx context.Context) error {
 	return nil
 }
 
-// claim notes that the batch is about to be written. If somebody did so before
-// and is gone, it returns what that one has written.
-func (b *replayBatch) claim(ctx context.Context) (token string, written map[string]bool, err error) {
-	topic, was := b.r.Target.Kind == "kafka", b.r.Place.Claim
-	if topic && was != nil && time.Since(was.At) < replaySettled {
-		return "", nil, execution.Errorf(execution.Unavailable, "what was written of this batch may still be on its way")
+// settle refuses to go on while what somebody wrote who is gone may be on its
+// way.
+func (b *replayBatch) settle() error {
+	if was := b.was.Place.Claim; was != nil && b.r.Target.Kind == "kafka" && time.Since(was.At) < replaySettled {
+		return execution.Errorf(execution.Unavailable, "what was written of this batch may still be on its way")
 	}
-	if topic && b.r.Place.Offsets == nil {
-		if b.r.Place.Offsets, err = b.Topics.Open(ctx, b.r); err != nil {
-			return "", nil, err
+	return nil
+}
+
+// claim notes that the batch is about to be written. If somebody did so before
+// and is gone, it returns what that one has written: looked for before the claim,
+// so that as much time is left to write, and the same that is claimed, or the
+// claim fails.
+func (b *replayBatch) claim(ctx context.Context) (claim execution.ReplayClaim, written map[string]bool, err error) {
+	if b.r.Target.Kind == "kafka" {
+		if b.r.Place.Offsets == nil {
+			b.r.Place.Offsets, err = b.Topics.Open(ctx, b.r)
+		} else if b.was.Place.Claim != nil {
+			written, err = b.Topics.Written(ctx, b.r)
+		}
+		if err != nil {
+			return claim, nil, err
 		}
 	}
-	claim := execution.ReplayClaim{Token: string(execution.NewID()), At: moment()}
-	if err := contested(b.Log.ClaimReplay(ctx, b.r, claim)); err != nil {
-		return "", nil, err
-	}
-	if topic && was != nil {
-		written, err = b.Topics.Written(ctx, b.r)
-	}
-	return claim.Token, written, err
+	claim = execution.ReplayClaim{Token: string(execution.NewID()), At: moment()}
+	return claim, written, contested(b.Log.ClaimReplay(ctx, b.r, claim))
 }
 
 // contested lets a batch that somebody else has be tried again: who has it may
@@ -98,9 +104,9 @@ func contested(err error) error {
 	return err
 }
 
-// write writes the events that are not written, and returns those that were
+// write writes the events that are not written, until a time, and returns those that were
 // tried, by whomever.
-func (b *replayBatch) write(ctx context.Context, written map[string]bool) (tried []execution.Sequenced, failed []execution.ReplayFailure, err error) {
+func (b *replayBatch) write(ctx context.Context, until time.Time, written map[string]bool) (tried []execution.Sequenced, failed []execution.ReplayFailure, err error) {
 	left := slices.Clone(b.events)
 	for _, e := range b.events {
 		if written[e.ID] {
@@ -110,7 +116,7 @@ func (b *replayBatch) write(ctx context.Context, written map[string]bool) (tried
 	if left = slices.DeleteFunc(left, func(e execution.Sequenced) bool { return written[e.ID] }); len(left) == 0 {
 		return tried, nil, nil
 	}
-	ctx, stop := context.WithTimeout(ctx, replayWriting)
+	ctx, stop := context.WithDeadline(ctx, until)
 	defer stop()
 	switch b.r.Target.Kind {
 	case "kafka":
