@@ -86,6 +86,7 @@ type Activities struct {
 	Schedules Schedules
 	Batches   Batches
 	Callbacks Callbacks
+	Replaying *Replaying
 	Slots     *Slots // may be nil
 
 	StartTimeout time.Duration // that kube workers give a pod until its script starts

@@ -42,7 +42,7 @@ type Swept struct {
 // else.
 func (a *Activities) Sweep(ctx context.Context, from string) (Swept, error) {
 	s := &sweep{Activities: a, before: time.Now().Add(-settled), batches: map[string]*owner{}, queued: map[execution.ID]bool{}, begun: map[execution.ID]bool{}}
-	err := errors.Join(s.executions(ctx, from), s.ledger(ctx))
+	err := errors.Join(s.executions(ctx, from), s.ledger(ctx), s.cleanReplays(ctx))
 	if from == "" && s.Next == "" && err == nil { // it has seen all there is
 		a.Slots.compare(ctx, s.entries, s.queued, s.begun)
 	}

@@ -123,6 +123,10 @@ func (c *Consumer) lost(ctx context.Context, fail context.CancelCauseFunc, err e
 // settle handles m, or buries it. It returns an error only when ctx is done,
 // and then m is as good as never fetched.
 func (c *Consumer) settle(ctx context.Context, m kafka.Message) error {
+	if replayed(m) { // somebody has copied it here: it must not happen again
+		c.Metrics.count(c, "skipped")
+		return nil
+	}
 	f, err := c.attempt(ctx, m)
 	if err == nil {
 		c.Metrics.count(c, "handled")

@@ -102,7 +102,7 @@ func (r *Router) follow(ctx context.Context, topic string, partition int, offset
 // hand delivers m if anybody wants it. What cannot be read is a gap to them.
 func (r *Router) hand(topic string, m kafka.Message) {
 	id := execution.ID(m.Key)
-	if !r.wanted(id) { // of most executions nobody here has the stream open
+	if replayed(m) || !r.wanted(id) { // of most executions nobody here has the stream open
 		return
 	}
 	u, err := r.update(topic, m)

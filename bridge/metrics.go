@@ -25,7 +25,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return &Metrics{
 		messages: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "codesaga_bridge_messages_total",
-			Help: "Messages by what became of them: handled, failed (each try), dead.",
+			Help: "Messages by what became of them: handled, failed (each try), dead, skipped (of a replay).",
 		}, []string{"topic", "group", "result"}),
 		unknown: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "codesaga_bridge_unknown_events_total",

@@ -108,7 +108,7 @@ func (p *Publisher) headers(ctx context.Context, e envelope) []kafka.Header {
 		}
 	}
 	add("ce_specversion", "1.0")
-	add("ce_id", e.id)
+	add(idHeader, e.id)
 	add(typeHeader, e.kind)
 	add("ce_source", "codesaga/"+e.source)
 	add("ce_subject", e.subject)
@@ -123,7 +123,10 @@ func (p *Publisher) headers(ctx context.Context, e envelope) []kafka.Header {
 	return headers
 }
 
-const typeHeader = "ce_type"
+const (
+	typeHeader = "ce_type"
+	idHeader   = "ce_id"
+)
 
 // unavailable gives an error of Kafka its kind. The same will work soon, unless
 // it is too large.

@@ -62,6 +62,10 @@ func (s *Store) indexes() []index {
 		{of: s.batches, name: "user_newest", fields: append(up("user_id"), newest...)},
 		{of: s.batches, name: "abandoned", fields: up("created_at"), where: bson.M{"stored": false}, life: keyLife},
 		{of: s.schedules, name: "user_newest", fields: append(up("user_id"), newest...)},
+		{of: s.replays, name: "newest", fields: newest},
+		{of: s.replays, name: "ended", fields: up("ended"), sparse: true},
+		{of: s.replayParts, name: "in_order", fields: up("session", "sequence")},
+		{of: s.replayFailures, name: "in_order", fields: up("session", "sequence")},
 	}
 }
 
@@ -69,7 +73,7 @@ func (s *Store) indexes() []index {
 // sentence each. Done again, it does nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 	have := make(map[string]bool)
-	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.waiters, s.keys, s.deliveries, s.hosts, s.batches, s.schedules} {
+	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.waiters, s.keys, s.deliveries, s.hosts, s.batches, s.schedules, s.replays, s.replayParts, s.replayFailures} {
 		found, err := c.Indexes().ListSpecifications(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))

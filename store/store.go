@@ -37,6 +37,10 @@ type Store struct {
 	hosts      *mongo.Collection // of callbacks: one document for each that has failed and was not reached since
 	batches    *mongo.Collection
 	schedules  *mongo.Collection
+
+	replays        *mongo.Collection
+	replayParts    *mongo.Collection // of the files of sessions
+	replayFailures *mongo.Collection // one document for each event that a session could not write
 }
 
 // Open returns the store that lives in a database at uri. It connects at first
@@ -70,6 +74,10 @@ func New(db *mongo.Database) *Store {
 		hosts:      db.Collection("callback_hosts"),
 		batches:    db.Collection("batches"),
 		schedules:  db.Collection("schedules"),
+
+		replays:        db.Collection("replays"),
+		replayParts:    db.Collection("replay_parts"),
+		replayFailures: db.Collection("replay_failures"),
 	}
 }
 

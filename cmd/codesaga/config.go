@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
 )
@@ -60,6 +62,8 @@ type Config struct {
 	CallbackSecret string // see callback.ParseSecrets
 	CallbackPorts  string // numbers with commas between, or any
 	CallbackInner  bool
+	ReplayPrefix   string        // of topics
+	ReplayLife     time.Duration // of sessions that have ended
 	LogLevel       string
 }
 
@@ -108,6 +112,8 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.StringVar(&c.CallbackSecret, "callback-secret", "", "secret that signs callbacks: whsec_ and 24 to 64 bytes in base64; while it is being replaced both, with a comma between; empty: there are no callbacks")
 	fs.StringVar(&c.CallbackPorts, "callback-ports", "80,443", "ports that callbacks may go to, with commas between; any: all")
 	fs.BoolVar(&c.CallbackInner, "callback-allow-private", false, "let callbacks go to addresses that only this network knows: for development and tests")
+	fs.StringVar(&c.ReplayPrefix, "replay-topic-prefix", "replay.", "in front of the names of topics, behind -topic-prefix, that events may be replayed to: 2 to 50 of a-z, 0-9, _ and -, and a dot at the end")
+	fs.DurationVar(&c.ReplayLife, "replay-retention", 48*time.Hour, "time that a session of replays is kept after its end, with its file, 1h to 8760h")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -149,6 +155,8 @@ func (c *Config) check() (errs error) {
 			wrong(false, "%s: must be %s", flags.Replace(f.Field), f.Rule)
 		}
 	}
+	wrong(replayPrefix.MatchString(c.ReplayPrefix) && !strings.HasPrefix(c.ReplayPrefix, bridge.TasksTopic), "replay-topic-prefix: must be 2 to 50 of a-z, 0-9, _ and -, with a dot at the end, and not that of tasks")
+	wrong(c.ReplayLife >= time.Hour && c.ReplayLife <= 365*24*time.Hour, "replay-retention: must be 1h to 8760h")
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
 	_, err := execution.ParseEgress(c.EgressAllowed)
@@ -176,6 +184,8 @@ func (c *Config) check() (errs error) {
 			"Listen on 127.0.0.1 behind a proxy that authenticates, or say -insecure-listen", c.Listen)
 	return errs
 }
+
+var replayPrefix = regexp.MustCompile(`^[a-z0-9_-]{1,49}\.$`)
 
 // list is what has commas between in a setting.
 func list(s string) (items []string) {

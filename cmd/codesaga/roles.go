@@ -50,7 +50,11 @@ func (a *app) worker(ctx context.Context) error {
 	return workers.Run(ctx, sagas.Client, &activities.Activities{
 		Store: s, Ledger: places, Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout, Schedules: s, Batches: s,
 		Callbacks: &callback.Poster{Executions: s, Log: s, Sender: sender, Body: web.CallbackBody},
-		Slots:     activities.NewSlots(a.registry, a.log),
+		Replaying: &activities.Replaying{
+			Sessions: s, Log: s, Failures: s, Events: s, Projector: s, Receiver: sender,
+			Topics: &bridge.Replays{Cluster: a.cluster, Bus: bus, Replication: a.Replication}, Retention: a.ReplayLife,
+		},
+		Slots: activities.NewSlots(a.registry, a.log),
 	})
 }
 
@@ -110,6 +114,7 @@ func (a *app) web(ctx context.Context) error {
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
+		Replays: s, ReplayShelf: s, ReplayEvents: s, ReplayHands: sagas, ReplayRules: a.replayRules(rules.Check),
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
@@ -129,6 +134,18 @@ func (a *app) web(ctx context.Context) error {
 		return a.listen(ctx, a.Listen, server.Handler())
 	})
 	return g.Wait()
+}
+
+// replayRules are what events may be replayed to.
+func (a *app) replayRules(url func(string) error) execution.ReplayRules {
+	rules := execution.ReplayRules{Prefix: a.ReplayPrefix}
+	for _, t := range bridge.Topics(list(a.Pools)...) {
+		rules.Production = append(rules.Production, t.Name)
+	}
+	if a.CallbackSecret != "" {
+		rules.URL = url
+	}
+	return rules
 }
 
 // callbackRules are where callbacks may go to.

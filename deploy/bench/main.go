@@ -41,6 +41,7 @@ var parts = []part{
 	}},
 	{"throughput", throughput},
 	{"crowd", crowd},
+	{"replay", replay},
 }
 
 // run measures the parts that are named; all if none is.
@@ -48,7 +49,7 @@ func run(ctx context.Context) error {
 	names := os.Args[1:]
 	for _, name := range names {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("there is no part %q: roles, eager, throughput or crowd", name)
+			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd or replay", name)
 		}
 	}
 	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))

@@ -27,6 +27,9 @@ type platform struct {
 	server    string // URL
 	prefix    string // of topics
 	dir       string // of logs
+	database  string
+	bin       string
+	env       []string
 	roles     []string
 	processes map[string]*exec.Cmd
 }
@@ -45,12 +48,13 @@ func startPlatform(ctx context.Context, roles, settings []string) (*platform, er
 		return nil, err
 	}
 	name := "bench-" + strings.ToLower(rand.Text()[:6])
-	p := &platform{server: "http://" + address, prefix: name + "_", dir: dir, roles: roles, processes: map[string]*exec.Cmd{}}
+	p := &platform{server: "http://" + address, prefix: name + "_", dir: dir, database: name, bin: bin, roles: roles, processes: map[string]*exec.Cmd{}}
 	env := append(os.Environ(),
 		"CODESAGA_LISTEN="+address, "CODESAGA_TOPIC_PREFIX="+p.prefix, "CODESAGA_MONGO_DATABASE="+name,
 		"CODESAGA_TEMPORAL_NAMESPACE="+namespace, "CODESAGA_POD_NAMESPACE="+namespace,
 		"CODESAGA_USER_HEADER="+userHeader, "CODESAGA_OPERATORS="+operator)
 	env = append(env, settings...)
+	p.env = env
 	setup := exec.CommandContext(ctx, bin, "setup")
 	setup.Env = env
 	if out, err := setup.CombinedOutput(); err != nil {

@@ -57,6 +57,19 @@ var Commands = []Command{
 		{Name: "move", Args: "ID PRIORITY", Help: "give a run that waits another priority", do: doQueueMove},
 		{Name: "drop", Args: "[--reason TEXT] ID", Help: "take a run that waits out of the queue", do: doQueueDrop},
 	}},
+	{Name: "replay", Args: "COMMAND", Help: "tell events again, elsewhere (operators)", do: doGroup, Sub: []Command{
+		{Name: "create", Args: "[flags] NAME", Help: "make a replay of the events that the flags choose", do: doReplayCreate},
+		{Name: "preview", Args: "[flags]", Help: "show what such a replay would do", do: doReplayPreview},
+		{Name: "list", Args: "[flags]", Help: "list replays, newest first", do: doReplayList},
+		{Name: "show", Args: "[--json] ID", Help: "show one replay", do: doReplayShow},
+		{Name: "start", Args: "ID", Help: "start a replay", do: doReplayVerb},
+		{Name: "pause", Args: "ID", Help: "write nothing until resumed", do: doReplayVerb},
+		{Name: "resume", Args: "ID", Help: "go on with one that is paused or has failed", do: doReplayVerb},
+		{Name: "cancel", Args: "ID", Help: "end a replay; what is written stays", do: doReplayVerb},
+		{Name: "retry-failed", Args: "ID", Help: "try the events again that failed", do: doReplayVerb},
+		{Name: "watch", Args: "[--json] ID", Help: "follow a replay to its end", do: doReplayWatch},
+		{Name: "download", Args: "[--output FILE] ID", Help: "write the file of a replay", do: doReplayDownload},
+	}},
 	{Name: "languages", Args: "[--json]", Help: "list the languages that scripts can be in", do: doLanguages},
 }
 
