@@ -120,16 +120,19 @@ type Server struct {
 	Bus        Bus
 	Live       Live
 
-	Batches    Batches
-	BatchBook  BatchBook
-	BatchMarks BatchMarks
-	BatchSagas BatchSagas
-	Accounts   Accounts
-	Callbacks  Callbacks
-	Deliverer  Deliverer
-	Schedules  Schedules
-	Clock      Clock
-	ClockHands ClockHands
+	Batches      Batches
+	BatchBook    BatchBook
+	BatchMarks   BatchMarks
+	BatchSagas   BatchSagas
+	Accounts     Accounts
+	Callbacks    Callbacks
+	Deliverer    Deliverer
+	EventBook    EventBook
+	EventFigures EventFigures
+	EventArchive EventArchive
+	Schedules    Schedules
+	Clock        Clock
+	ClockHands   ClockHands
 
 	User      func(*http.Request) (string, error) // who asks; an error refuses
 	Operators []string                            // users who see and do what belongs to others, too

@@ -229,6 +229,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	q := &queue{policy: execution.PoolPolicy{Executions: 10, UserRunning: 5}}
 	s.Queue, s.Policies = q, q
 	s.withGroups(m)
+	s.withEvents(happened(1)...)
 	return s, m, g
 }
 

@@ -108,7 +108,7 @@ func (a *app) web(ctx context.Context) error {
 	}
 	server := &web.Server{
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
-		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, Callbacks: s, Deliverer: sagas,
+		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
