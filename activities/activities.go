@@ -88,6 +88,11 @@ type Activities struct {
 	Callbacks Callbacks
 	Slots     *Slots // may be nil
 
+	Rebuilds   RebuildBook
+	Shadows    Shadows
+	EventLog   EventLog
+	EventStore EventStore
+
 	StartTimeout time.Duration // that kube workers give a pod until its script starts
 }
 

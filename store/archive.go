@@ -52,10 +52,14 @@ func (s *Store) Around(ctx context.Context, e execution.Recorded, n int) (before
 	return before, after, err
 }
 
-// Archive takes the event a is about out of the store, with who wants that, when
+// Archive takes an event out of the store, with who wants that, when
 // and why; done again, it changes nothing. It is NotFound if there is no such
-// event. The event is in the archive before it is gone.
+// event, and a Conflict while the store is rebuilt. The event is in the archive
+// before it is gone.
 func (s *Store) Archive(ctx context.Context, id, by, reason string) (execution.Archived, error) {
+	if err := s.settled(ctx); err != nil {
+		return execution.Archived{}, err
+	}
 	e, err := s.Event(ctx, id)
 	if execution.KindOf(err) == execution.NotFound {
 		return s.archived(ctx, id) // as somebody did before
@@ -91,8 +95,11 @@ func (s *Store) BrowseArchive(ctx context.Context, q execution.EventQuery, p exe
 }
 
 // Restore puts an event back that was deleted. Done again it is NotFound, as it
-// is if there never was one.
+// is if there never was one; while the store is rebuilt it is a Conflict.
 func (s *Store) Restore(ctx context.Context, id string) (execution.Recorded, error) {
+	if err := s.settled(ctx); err != nil {
+		return execution.Recorded{}, err
+	}
 	a, err := s.archived(ctx, id)
 	if err != nil {
 		return execution.Recorded{}, err
@@ -103,4 +110,13 @@ func (s *Store) Restore(ctx context.Context, id string) (execution.Recorded, err
 	}
 	_, err = s.archive.DeleteOne(ctx, bson.M{"_id": id})
 	return a.Recorded, kinded(err)
+}
+
+// settled refuses what a rebuild of the events that is under way would undo.
+func (s *Store) settled(ctx context.Context) error {
+	n, err := s.rebuilds.CountDocuments(ctx, bson.M{"projection": execution.EventsProjection, "status": execution.RebuildRunning, "dry_run": false})
+	if err == nil && n > 0 {
+		return execution.Errorf(execution.Conflict, "the event store is being rebuilt: wait for that, or cancel it")
+	}
+	return kinded(err)
 }

@@ -89,11 +89,6 @@ func eventQuery(q execution.EventQuery) bson.M {
 	if len(types) > 0 {
 		query["type"] = types
 	}
-	when := bson.M{"$gte": q.From} // a grave has no such time
-	if !q.To.IsZero() {
-		when["$lt"] = q.To
-	}
-	query["recorded_at"] = when
 	var words bson.A
 	for _, word := range execution.Words(q.Text) { // the beginning of a word finds it, and so does an index
 		words = append(words, bson.M{"words": bson.Regex{Pattern: "^" + regexp.QuoteMeta(word)}})
@@ -101,7 +96,29 @@ func eventQuery(q execution.EventQuery) bson.M {
 	if len(words) > 0 {
 		query["$and"] = words
 	}
+	when := bson.M{}
+	if !q.To.IsZero() {
+		when["$lt"] = q.To
+	}
+	if !q.From.IsZero() || !living(query) {
+		when["$gte"] = q.From // a grave has no such time: see Archive
+	}
+	if len(when) > 0 {
+		query["recorded_at"] = when
+	}
 	return query
+}
+
+// living reports whether query asks for what no grave has. To ask for the time
+// as well would tempt a server to look through all of them.
+func living(query bson.M) bool {
+	for _, field := range []string{"execution_id", "user_id", "source", "correlation_id", "$and"} {
+		if query[field] != nil {
+			return true
+		}
+	}
+	types, _ := query["type"].(bson.M)
+	return types["$in"] != nil
 }
 
 // all are the conditions of query that must be true together.
