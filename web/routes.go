@@ -110,9 +110,14 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	s.serveEvents(admin)
 }
 
-// serveEvents has what operators do with all events.
+// serveEvents has what operators do with all events, and what is made of them.
 func (s *Server) serveEvents(admin *gin.RouterGroup) {
 	admin.GET("/statistics", s.handle(s.allStatistics))
+	p := admin.Group("/projections")
+	p.GET("", s.handle(s.projections))
+	p.GET("/:name", s.handle(s.projection))
+	p.POST("/:name/rebuild", s.handle(s.rebuildProjection))
+	p.POST("/:name/cancel", s.handle(s.cancelRebuild))
 	e := admin.Group("/events")
 	e.GET("", s.handle(s.browse))
 	e.DELETE("", s.handle(s.deleteEvent))

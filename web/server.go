@@ -130,6 +130,8 @@ type Server struct {
 	EventBook    EventBook
 	EventFigures EventFigures
 	EventArchive EventArchive
+	Projections  Projections
+	Rebuilder    Rebuilder
 	Schedules    Schedules
 	Clock        Clock
 	ClockHands   ClockHands

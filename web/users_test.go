@@ -49,6 +49,10 @@ var forOperators = []struct{ method, path, body string }{
 	{"GET", "/api/v1/usage?from=2026-08-01T00:00:00Z&to=2026-08-02T00:00:00Z&user_id=bob", ""},
 	{"GET", "/api/v1/usage?from=2026-08-01T00:00:00Z&to=2026-08-02T00:00:00Z&group_by=user", ""},
 	{"GET", "/api/v1/admin/statistics?by=user", ""},
+	{"GET", "/api/v1/admin/projections", ""},
+	{"GET", "/api/v1/admin/projections/events", ""},
+	{"POST", "/api/v1/admin/projections/events/rebuild", ""},
+	{"POST", "/api/v1/admin/projections/events/cancel", ""},
 	{"GET", "/api/v1/admin/events", ""},
 	{"DELETE", "/api/v1/admin/events?id=x1/kube/pod_created/0", `{"reason":"x"}`},
 	{"GET", "/api/v1/admin/events/detail?id=x1/kube/pod_created/0", ""},
@@ -121,7 +125,7 @@ func TestEachRouteIsGuarded(t *testing.T) {
 	}
 	for _, r := range forOperators {
 		path, _, _ := strings.Cut(r.path, "?")
-		known[r.method+" "+strings.NewReplacer("x1", ":id", "/pools/default", "/pools/:pool").Replace(path)] = true
+		known[r.method+" "+strings.NewReplacer("x1", ":id", "/pools/default", "/pools/:pool", "/projections/events", "/projections/:name").Replace(path)] = true
 	}
 	for _, r := range s.routes.Routes() {
 		public := !strings.HasPrefix(r.Path, "/api/") || r.Path == "/api/v1/languages" || r.Path == "/api/v1/limits" || r.Path == "/api/v1/about"

@@ -230,6 +230,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	s.Queue, s.Policies = q, q
 	s.withGroups(m)
 	s.withEvents(happened(1)...)
+	s.withRebuilder()
 	return s, m, g
 }
 
