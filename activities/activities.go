@@ -89,6 +89,11 @@ type Activities struct {
 	Replaying *Replaying
 	Slots     *Slots // may be nil
 
+	Rebuilds   RebuildBook
+	Shadows    Shadows
+	EventLog   EventLog
+	EventStore EventStore
+
 	StartTimeout time.Duration // that kube workers give a pod until its script starts
 }
 

@@ -84,14 +84,10 @@ func (m *Metrics) typed(c *Consumer, msg kafka.Message) {
 }
 
 // known has the types of events that this version knows.
-var known = map[execution.EventType]bool{
-	execution.ExecutionRequested: true, execution.ExecutionAccepted: true, execution.ExecutionQueued: true,
-	execution.ExecutionScheduled: true, execution.ExecutionCompleted: true, execution.ExecutionFailed: true,
-	execution.ExecutionTimeout: true, execution.ExecutionCancelled: true, execution.ExecutionError: true,
-	execution.PodCreated: true, execution.PodScheduled: true, execution.PodRunning: true,
-	execution.PodWaiting: true, execution.PodTerminated: true, execution.PodDeleted: true,
-	execution.SagaStarted: true, execution.SagaCompensating: true, execution.SagaCompensated: true,
-	execution.SagaCompleted: true, execution.SagaFailed: true, execution.SagaCancelled: true,
-	execution.ResultStored: true, execution.ResultFailed: true,
-	execution.ExecutionReprioritised: true, execution.ExecutionRetried: true,
-}
+var known = func() map[execution.EventType]bool {
+	types := make(map[execution.EventType]bool)
+	for _, k := range execution.EventKinds {
+		types[k.Type] = true
+	}
+	return types
+}()

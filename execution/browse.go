@@ -26,6 +26,7 @@ type EventQuery struct {
 	ExecutionID  ID          `json:"execution_id,omitempty" bson:"execution_id,omitempty"`
 	UserID       string      `json:"user_id,omitempty" bson:"user_id,omitempty"`
 	Service      string      `json:"service,omitempty" bson:"service,omitempty"` // the source of the event
+	Correlation  string      `json:"correlation_id,omitempty" bson:"correlation_id,omitempty"`
 	Types        []EventType `json:"event_types,omitempty" bson:"event_types,omitempty"`
 	ExcludeTypes []EventType `json:"exclude_event_types,omitempty" bson:"exclude_event_types,omitempty"`
 	From         time.Time   `json:"from,omitzero" bson:"from,omitempty"` // of RecordedAt: a window that is past never grows
@@ -50,7 +51,7 @@ const (
 
 // Empty reports whether q chooses everything.
 func (q EventQuery) Empty() bool {
-	return len(q.EventIDs) == 0 && q.ExecutionID == "" && q.UserID == "" && q.Service == "" && len(q.Types) == 0 &&
+	return len(q.EventIDs) == 0 && q.ExecutionID == "" && q.UserID == "" && q.Service == "" && q.Correlation == "" && len(q.Types) == 0 &&
 		len(q.ExcludeTypes) == 0 && q.From.IsZero() && q.To.IsZero() && q.Text == ""
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/codesaga/codesaga/execution"
@@ -26,6 +27,11 @@ var (
 // empty after the last. A page has 1 to 1000 events. A cursor that Browse did
 // not make is Invalid.
 func (s *Store) Browse(ctx context.Context, q execution.EventQuery, p execution.EventPage) (page []execution.Recorded, next string, err error) {
+	return browse(ctx, s.events, q, p, func(e execution.Recorded) execution.Recorded { return e })
+}
+
+// browse is Browse in a collection of what has an event in it, as of says.
+func browse[T any](ctx context.Context, c *mongo.Collection, q execution.EventQuery, p execution.EventPage, of func(T) execution.Recorded) (page []T, next string, err error) {
 	query := eventQuery(q)
 	order, beyond := newestEvents, "$lt"
 	if p.OldestFirst {
@@ -43,7 +49,7 @@ func (s *Store) Browse(ctx context.Context, q execution.EventQuery, p execution.
 		}})
 	}
 	limit := min(max(p.Limit, 1), 1000)
-	found, err := s.events.Find(ctx, query, options.Find().SetSort(order).SetLimit(int64(limit)+1)) // one more tells whether there is a next page
+	found, err := c.Find(ctx, query, options.Find().SetSort(order).SetLimit(int64(limit)+1)) // one more tells whether there is a next page
 	if err != nil {
 		return nil, "", kinded(err)
 	}
@@ -52,7 +58,7 @@ func (s *Store) Browse(ctx context.Context, q execution.EventQuery, p execution.
 	}
 	if len(page) > limit {
 		page = page[:limit]
-		next = eventCursor(page[limit-1])
+		next = eventCursor(of(page[limit-1]))
 	}
 	return page, next, nil
 }
@@ -65,7 +71,7 @@ func (s *Store) CountEvents(ctx context.Context, q execution.EventQuery) (int64,
 
 func eventQuery(q execution.EventQuery) bson.M {
 	query := bson.M{}
-	for field, value := range map[string]string{"execution_id": string(q.ExecutionID), "user_id": q.UserID, "source": q.Service} {
+	for field, value := range map[string]string{"execution_id": string(q.ExecutionID), "user_id": q.UserID, "source": q.Service, "correlation_id": q.Correlation} {
 		if value != "" {
 			query[field] = value
 		}
@@ -83,16 +89,6 @@ func eventQuery(q execution.EventQuery) bson.M {
 	if len(types) > 0 {
 		query["type"] = types
 	}
-	when := bson.M{}
-	if !q.From.IsZero() {
-		when["$gte"] = q.From
-	}
-	if !q.To.IsZero() {
-		when["$lt"] = q.To
-	}
-	if len(when) > 0 {
-		query["recorded_at"] = when
-	}
 	var words bson.A
 	for _, word := range execution.Words(q.Text) { // the beginning of a word finds it, and so does an index
 		words = append(words, bson.M{"words": bson.Regex{Pattern: "^" + regexp.QuoteMeta(word)}})
@@ -100,7 +96,29 @@ func eventQuery(q execution.EventQuery) bson.M {
 	if len(words) > 0 {
 		query["$and"] = words
 	}
+	when := bson.M{}
+	if !q.To.IsZero() {
+		when["$lt"] = q.To
+	}
+	if !q.From.IsZero() || !living(query) {
+		when["$gte"] = q.From // a grave has no such time: see Archive
+	}
+	if len(when) > 0 {
+		query["recorded_at"] = when
+	}
 	return query
+}
+
+// living reports whether query asks for what no grave has. To ask for the time
+// as well would tempt a server to look through all of them.
+func living(query bson.M) bool {
+	for _, field := range []string{"execution_id", "user_id", "source", "correlation_id", "$and"} {
+		if query[field] != nil {
+			return true
+		}
+	}
+	types, _ := query["type"].(bson.M)
+	return types["$in"] != nil
 }
 
 // all are the conditions of query that must be true together.

@@ -19,7 +19,7 @@ func (s *Store) Project(ctx context.Context, e execution.Recorded) error {
 	if err := s.moveBy(ctx, e.Event); err != nil {
 		return err
 	}
-	_, err := s.events.InsertOne(ctx, kept{e, execution.Words(e.Text())})
+	_, err := s.events.InsertOne(ctx, keep(e))
 	if mongo.IsDuplicateKeyError(err) {
 		return nil
 	}
@@ -31,6 +31,8 @@ type kept struct {
 	execution.Recorded `bson:",inline"`
 	Words              []string `bson:"words,omitempty"` // it is found by
 }
+
+func keep(e execution.Recorded) kept { return kept{e, execution.Words(e.Text())} }
 
 // moveBy changes the execution as e says. Done again, it changes nothing.
 func (s *Store) moveBy(ctx context.Context, e execution.Event) error {

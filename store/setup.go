@@ -27,14 +27,8 @@ type index struct {
 }
 
 func (s *Store) indexes() []index {
-	up := func(names ...string) (d bson.D) {
-		for _, name := range names {
-			d = append(d, bson.E{Key: name, Value: 1})
-		}
-		return d
-	}
 	newest := bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}
-	return []index{
+	return append(append(eventIndexes(s.events, "occurred_at"), eventIndexes(s.archive, "deleted_at")...), []index{
 		{of: s.executions, name: "user_newest", fields: append(up("user_id"), newest...)},
 		{of: s.executions, name: "newest", fields: newest},
 		{of: s.executions, name: "status_oldest", fields: up("status", "created_at")},
@@ -45,12 +39,6 @@ func (s *Store) indexes() []index {
 		{of: s.executions, name: "of_schedule", fields: up("schedule_id"), sparse: true},
 		{of: s.chunks, name: "in_order", fields: up("execution_id", "number"), unique: true},
 		{of: s.chunks, name: "of_stream", fields: up("execution_id", "stream", "position")},
-		{of: s.events, name: "in_order", fields: up("execution_id", "offset")},
-		{of: s.events, name: "newest", fields: newestEvents},
-		{of: s.events, name: "type_newest", fields: append(up("type"), newestEvents...)},
-		{of: s.events, name: "user_newest", fields: append(up("user_id"), newestEvents...)},
-		{of: s.events, name: "words", fields: up("words", "recorded_at"), sparse: true},
-		{of: s.events, name: "life", fields: up("occurred_at"), life: eventLife},
 		{of: s.waiters, name: "lane", fields: up("pool", "user_id", "priority", "language", "since", "_id")},
 		{of: s.waiters, name: "pool_oldest", fields: up("pool", "since", "_id")},
 		{of: s.keys, name: "life", fields: up("created_at"), life: keyLife},
@@ -66,6 +54,30 @@ func (s *Store) indexes() []index {
 		{of: s.replays, name: "ended", fields: up("ended"), sparse: true},
 		{of: s.replayParts, name: "in_order", fields: up("session", "sequence")},
 		{of: s.replayFailures, name: "in_order", fields: up("session", "sequence")},
+		{of: s.hours, name: "life", fields: up("hour"), life: eventLife},
+		{of: s.rebuilds, name: "newest", fields: append(up("projection"), bson.E{Key: "started_at", Value: -1})},
+	}...)
+}
+
+// up is the order of fields, each ascending.
+func up(names ...string) (d bson.D) {
+	for _, name := range names {
+		d = append(d, bson.E{Key: name, Value: 1})
+	}
+	return d
+}
+
+// eventIndexes are those of a collection of events, one for each filter, that
+// live for so long after the time in a field.
+func eventIndexes(c *mongo.Collection, born string) []index {
+	return []index{
+		{of: c, name: "in_order", fields: up("execution_id", "offset")},
+		{of: c, name: "newest", fields: newestEvents},
+		{of: c, name: "type_newest", fields: append(up("type"), newestEvents...)},
+		{of: c, name: "user_newest", fields: append(up("user_id"), newestEvents...)},
+		{of: c, name: "correlation", fields: up("correlation_id", "recorded_at"), sparse: true},
+		{of: c, name: "words", fields: up("words", "recorded_at"), sparse: true},
+		{of: c, name: "life", fields: up(born), life: eventLife},
 	}
 }
 
@@ -73,7 +85,7 @@ func (s *Store) indexes() []index {
 // sentence each. Done again, it does nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 	have := make(map[string]bool)
-	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.waiters, s.keys, s.deliveries, s.hosts, s.batches, s.schedules, s.replays, s.replayParts, s.replayFailures} {
+	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.archive, s.hours, s.rebuilds, s.waiters, s.keys, s.deliveries, s.hosts, s.batches, s.schedules, s.replays, s.replayParts, s.replayFailures} {
 		found, err := c.Indexes().ListSpecifications(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))
@@ -86,23 +98,31 @@ func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 		if have[i.of.Name()+"."+i.name] {
 			continue
 		}
-		o := options.Index().SetName(i.name)
-		if i.unique {
-			o.SetUnique(true)
-		}
-		if i.sparse {
-			o.SetSparse(true)
-		}
-		if i.where != nil {
-			o.SetPartialFilterExpression(i.where)
-		}
-		if i.life > 0 {
-			o.SetExpireAfterSeconds(int32(i.life.Seconds()))
-		}
-		if _, err := i.of.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: i.fields, Options: o}); err != nil {
-			return changes, fmt.Errorf("index %s of %s: %w", i.name, i.of.Name(), kinded(err))
+		if err := i.create(ctx); err != nil {
+			return changes, err
 		}
 		changes = append(changes, fmt.Sprintf("created index %s of %s", i.name, i.of.Name()))
 	}
 	return changes, nil
+}
+
+// create makes i, unless it is there.
+func (i index) create(ctx context.Context) error {
+	o := options.Index().SetName(i.name)
+	if i.unique {
+		o.SetUnique(true)
+	}
+	if i.sparse {
+		o.SetSparse(true)
+	}
+	if i.where != nil {
+		o.SetPartialFilterExpression(i.where)
+	}
+	if i.life > 0 {
+		o.SetExpireAfterSeconds(int32(i.life.Seconds()))
+	}
+	if _, err := i.of.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: i.fields, Options: o}); err != nil {
+		return fmt.Errorf("index %s of %s: %w", i.name, i.of.Name(), kinded(err))
+	}
+	return nil
 }

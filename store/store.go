@@ -30,6 +30,9 @@ type Store struct {
 	executions *mongo.Collection
 	chunks     *mongo.Collection // one document for each piece of output
 	events     *mongo.Collection
+	archive    *mongo.Collection // of events that were deleted
+	hours      *mongo.Collection // events of past hours, counted
+	rebuilds   *mongo.Collection // of projections
 	pools      *mongo.Collection // one document for each
 	waiters    *mongo.Collection // one for each execution that waits for capacity
 	keys       *mongo.Collection // idempotency keys
@@ -67,6 +70,9 @@ func New(db *mongo.Database) *Store {
 		executions: db.Collection("executions"),
 		chunks:     db.Collection("chunks"),
 		events:     db.Collection("events"),
+		archive:    db.Collection("events_archive"),
+		hours:      db.Collection("events_hourly"),
+		rebuilds:   db.Collection("rebuilds"),
 		pools:      db.Collection("pools"),
 		waiters:    db.Collection("waiters"),
 		keys:       db.Collection("idempotency_keys"),

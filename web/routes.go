@@ -118,4 +118,27 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	schedules.POST("/:id/trigger", s.handle(s.triggerSchedule))
 
 	mine.GET("/usage", s.handle(s.usage))
+	mine.GET("/statistics", s.handle(s.ownStatistics))
+	mine.GET("/events", s.handle(s.ownEvents))
+	mine.GET("/events/stats", s.handle(s.ownEventCounts))
+	mine.GET("/events/types", s.handle(s.eventTypes))
+	s.serveEvents(admin)
+}
+
+// serveEvents has what operators do with all events, and what is made of them.
+func (s *Server) serveEvents(admin *gin.RouterGroup) {
+	admin.GET("/statistics", s.handle(s.allStatistics))
+	p := admin.Group("/projections")
+	p.GET("", s.handle(s.projections))
+	p.GET("/:name", s.handle(s.projection))
+	p.POST("/:name/rebuild", s.handle(s.rebuildProjection))
+	p.POST("/:name/cancel", s.handle(s.cancelRebuild))
+	e := admin.Group("/events")
+	e.GET("", s.handle(s.browse))
+	e.DELETE("", s.handle(s.deleteEvent))
+	e.GET("/detail", s.handle(s.eventDetail))
+	e.GET("/stats", s.handle(s.eventStats))
+	e.GET("/export", s.handle(s.exportEvents))
+	e.GET("/archive", s.handle(s.eventArchive))
+	e.POST("/archive/restore", s.handle(s.restoreEvent))
 }

@@ -120,16 +120,21 @@ type Server struct {
 	Bus        Bus
 	Live       Live
 
-	Batches    Batches
-	BatchBook  BatchBook
-	BatchMarks BatchMarks
-	BatchSagas BatchSagas
-	Accounts   Accounts
-	Callbacks  Callbacks
-	Deliverer  Deliverer
-	Schedules  Schedules
-	Clock      Clock
-	ClockHands ClockHands
+	Batches      Batches
+	BatchBook    BatchBook
+	BatchMarks   BatchMarks
+	BatchSagas   BatchSagas
+	Accounts     Accounts
+	Callbacks    Callbacks
+	Deliverer    Deliverer
+	EventBook    EventBook
+	EventFigures EventFigures
+	EventArchive EventArchive
+	Projections  Projections
+	Rebuilder    Rebuilder
+	Schedules    Schedules
+	Clock        Clock
+	ClockHands   ClockHands
 
 	Replays      Replays
 	ReplayShelf  ReplayShelf

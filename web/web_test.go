@@ -229,6 +229,8 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	q := &queue{policy: execution.PoolPolicy{Executions: 10, UserRunning: 5}}
 	s.Queue, s.Policies = q, q
 	s.withGroups(m)
+	s.withEvents(happened(1)...)
+	s.withRebuilder()
 	return s, m, g
 }
 

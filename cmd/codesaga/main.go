@@ -58,7 +58,7 @@ func run(p process) int {
 	case name == "version":
 		fmt.Fprintln(p.stdout, version)
 		return 0
-	case name == "setup" || name == "doctor" || name == "schemas" || name == "all" || slices.ContainsFunc(roles, func(r role) bool { return r.name == name }):
+	case name == "setup" || name == "doctor" || name == "schemas" || name == "projections" || name == "all" || slices.ContainsFunc(roles, func(r role) bool { return r.name == name }):
 		return serve(p)
 	default:
 		return client.Run(context.Background(), p.args, client.IO{
@@ -81,6 +81,9 @@ func serve(p process) int {
 	if err == nil && o.name == "schemas" && !slices.Contains([]string{"check", "diff", "register"}, o.verb) {
 		err = errVerb
 	}
+	if err == nil && o.name == "projections" {
+		err = o.projections.valid(o.verb)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -102,20 +105,25 @@ func serve(p process) int {
 // order is a command of the platform.
 type order struct {
 	name   string
-	verb   string // what to do with schemas
+	verb   string // what to do with schemas, or projections
 	inJSON bool   // -json, of those that say something for programs
 	flags  []string
+
+	projections projectionsOrder
 }
 
 func orderOf(args []string) (o order) {
 	o.name, o.flags = args[0], args[1:]
-	if o.name == "schemas" && len(o.flags) > 0 && !strings.HasPrefix(o.flags[0], "-") {
+	if (o.name == "schemas" || o.name == "projections") && len(o.flags) > 0 && !strings.HasPrefix(o.flags[0], "-") {
 		o.verb, o.flags = o.flags[0], o.flags[1:]
 	}
-	if o.name == "doctor" || o.name == "schemas" {
+	if o.name == "doctor" || o.name == "schemas" || o.name == "projections" {
 		json := func(a string) bool { return a == "-json" || a == "--json" }
 		o.inJSON = slices.ContainsFunc(o.flags, json)
 		o.flags = slices.DeleteFunc(slices.Clone(o.flags), json)
+	}
+	if o.name == "projections" {
+		o.flags = o.takeProjections(o.flags)
 	}
 	return o
 }
@@ -129,6 +137,8 @@ func work(ctx context.Context, o order, a *app, out io.Writer) error {
 		return a.doctor(ctx, out, o.inJSON)
 	case "schemas":
 		return a.schemas(out, o.verb, o.inJSON)
+	case "projections":
+		return a.projections(ctx, o, out)
 	}
 	chosen := slices.DeleteFunc(slices.Clone(roles), func(r role) bool { return o.name != "all" && o.name != r.name })
 	for _, r := range chosen {
@@ -155,15 +165,16 @@ func work(ctx context.Context, o order, a *app, out io.Writer) error {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "usage: codesaga COMMAND [flags]\n\nThe platform:\n")
 	for _, r := range roles {
-		fmt.Fprintf(w, "  %-10s %s\n", r.name, r.help)
+		fmt.Fprintf(w, "  %-11s %s\n", r.name, r.help)
 	}
-	fmt.Fprintf(w, "  %-10s %s\n", "all", "all of these in one process")
-	fmt.Fprintf(w, "  %-10s %s\n", "setup", "make topics, schemas, indexes and namespaces as far as they are missing")
-	fmt.Fprintf(w, "  %-10s %s\n", "schemas", "check, diff or register: the schemas of the topics, and the registry's; -json")
-	fmt.Fprintf(w, "  %-10s %s\n", "doctor", "try whether the cluster keeps scripts in; -json")
+	fmt.Fprintf(w, "  %-11s %s\n", "all", "all of these in one process")
+	fmt.Fprintf(w, "  %-11s %s\n", "setup", "make topics, schemas, indexes and namespaces as far as they are missing")
+	fmt.Fprintf(w, "  %-11s %s\n", "schemas", "check, diff or register: the schemas of the topics, and the registry's; -json")
+	fmt.Fprintf(w, "  %-11s %s\n", "projections", "list, status, rebuild or cancel: what is made of the events; -json")
+	fmt.Fprintf(w, "  %-11s %s\n", "doctor", "try whether the cluster keeps scripts in; -json")
 	fmt.Fprint(w, "\nThe client:\n")
 	for _, c := range client.Commands {
-		fmt.Fprintf(w, "  %-10s %s\n", c.Name, c.Help)
+		fmt.Fprintf(w, "  %-11s %s\n", c.Name, c.Help)
 	}
 	fmt.Fprint(w, "\nEach command says more with -h.\n")
 }

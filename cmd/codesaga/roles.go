@@ -49,6 +49,7 @@ func (a *app) worker(ctx context.Context) error {
 	}
 	return workers.Run(ctx, sagas.Client, &activities.Activities{
 		Store: s, Ledger: places, Bus: bus, Sagas: sagas, StartTimeout: a.StartTimeout, Schedules: s, Batches: s,
+		Rebuilds: s, Shadows: s, EventStore: s, EventLog: bridge.Log{Cluster: a.cluster, Codec: a.codecs.Events},
 		Callbacks: &callback.Poster{Executions: s, Log: s, Sender: sender, Body: web.CallbackBody},
 		Replaying: &activities.Replaying{
 			Sessions: s, Log: s, Failures: s, Events: s, Projector: s, Receiver: sender,
@@ -112,7 +113,7 @@ func (a *app) web(ctx context.Context) error {
 	}
 	server := &web.Server{
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
-		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, Callbacks: s, Deliverer: sagas,
+		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
 		Replays: s, ReplayShelf: s, ReplayEvents: s, ReplayHands: sagas, ReplayRules: a.replayRules(rules.Check),
 		User: user, Operators: operators, Hosts: a.hosts(),

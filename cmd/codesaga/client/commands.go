@@ -23,7 +23,15 @@ var Commands = []Command{
 	{Name: "input", Args: "[--close] ID [FILE|-]", Help: "send input to an interactive run", do: doInput},
 	{Name: "signal", Args: "ID NAME", Help: "send a signal to an interactive run", do: doSignal},
 	{Name: "artifacts", Args: "[flags] ID [PATH…]", Help: "list or download the files that a run left", do: doArtifacts},
-	{Name: "events", Args: "[--json] ID", Help: "show what happened to a run, and when", do: doEvents},
+	{Name: "events", Args: "[--json] ID", Help: "show what happened to a run, and when", do: doEvents, Sub: []Command{
+		{Name: "list", Args: "[flags]", Help: "list what happened to all runs, newest first", do: doEventsList},
+		{Name: "show", Args: "[--json] EVENT", Help: "show one event, and what has to do with it (operators)", do: doEventsShow},
+		{Name: "stats", Args: "[--hours N] [--json]", Help: "show how much went on lately (operators)", do: doEventsStats},
+		{Name: "export", Args: "[flags] csv|json|ndjson", Help: "write events to a file (operators)", do: doEventsExport},
+		{Name: "delete", Args: "--reason TEXT EVENT", Help: "move an event to the archive (operators)", do: doEventsDelete},
+		{Name: "archive", Args: "[flags]", Help: "list the events that were deleted (operators)", do: doEventsArchive},
+		{Name: "restore", Args: "EVENT", Help: "put an event back (operators)", do: doEventsRestore},
+	}},
 	{Name: "saga", Args: "[--json] ID", Help: "show the steps of a run, and how they were undone", do: doSaga, Sub: []Command{
 		{Name: "retry-step", Args: "ID", Help: "let a step that is stuck be tried at once (operators)", do: doRetryStep},
 	}},
@@ -50,6 +58,7 @@ var Commands = []Command{
 		{Name: "delete", Args: "ID", Help: "delete a schedule; its runs stay", do: doScheduleDelete},
 	}},
 	{Name: "usage", Args: "[flags]", Help: "report what runs took", do: doUsage},
+	{Name: "statistics", Args: "[flags]", Help: "show how runs did, by language or user", do: doStatistics},
 	{Name: "queue", Args: "[--json]", Help: "show how the pools stand (operators)", do: doQueue, Sub: []Command{
 		{Name: "pause", Args: "[--language ID] [POOL]", Help: "admit nobody to a pool, or to all", do: doQueuePause},
 		{Name: "resume", Args: "[--language ID] [POOL]", Help: "admit again", do: doQueuePause},
