@@ -35,6 +35,7 @@ type world struct {
 	running   map[execution.ID]bool
 	most      int // that ran at once
 	posts     []execution.CallbackAttempt
+	sessions  map[string]execution.ReplayStatus
 	full      bool
 	away      bool // nobody takes tasks
 }
@@ -48,7 +49,7 @@ var once = sync.OnceValues(func() (*world, error) {
 	}
 	w := &world{
 		sagas: Sagas{c}, schedules: Schedules{c}, namespace: o.Namespace, rows: map[execution.ID]execution.Execution{}, batches: map[string]execution.Batch{},
-		scheduled: map[string]execution.Schedule{}, events: map[execution.ID][]execution.EventType{}, running: map[execution.ID]bool{},
+		scheduled: map[string]execution.Schedule{}, events: map[execution.ID][]execution.EventType{}, running: map[execution.ID]bool{}, sessions: map[string]execution.ReplayStatus{},
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer stop()
@@ -61,7 +62,7 @@ var once = sync.OnceValues(func() (*world, error) {
 	ctx, stop = context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- workers.Run(ctx, c, &activities.Activities{Store: w, Ledger: w, Bus: w, Sagas: w.sagas, Schedules: w, Batches: w, Callbacks: w})
+		ended <- workers.Run(ctx, c, &activities.Activities{Store: w, Ledger: w, Bus: w, Sagas: w.sagas, Schedules: w, Batches: w, Callbacks: w, Replaying: &activities.Replaying{Sessions: w}})
 	}()
 	closing = func() {
 		stop()
