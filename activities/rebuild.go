@@ -237,10 +237,16 @@ func (a *Activities) SwapRebuild(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if !r.Checkpoint.Swapped {
+	if !r.Checkpoint.Closed {
 		if err := a.catchUp(ctx, &r); err != nil {
 			return err
 		}
+		r.Checkpoint.Closed = true // what is filled into a shadow that has its new name would make another one
+		if err := a.Rebuilds.SaveRebuild(ctx, r); err != nil {
+			return err
+		}
+	}
+	if !r.Checkpoint.Swapped {
 		changed, err := a.Shadows.Swap(ctx, r, func(n int64) { activity.RecordHeartbeat(ctx, n) })
 		if err != nil {
 			return err

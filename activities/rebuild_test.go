@@ -30,6 +30,7 @@ type workshop struct {
 	suspects []execution.Difference
 	heal     int // rechecks until nothing differs
 	swapped  int
+	dies     int // swaps until one dies; 0: none does
 	saved    int
 }
 
@@ -86,7 +87,11 @@ func (w *workshop) Recheck(_ context.Context, _ execution.Rebuild, some []execut
 
 func (w *workshop) Swap(context.Context, execution.Rebuild, func(int64)) (int64, error) {
 	w.swapped++
+	w.order = append(w.order, "swap")
 	w.grow()
+	if w.dies--; w.dies == 0 {
+		return 0, errDown // it was done, and nobody knows
+	}
 	return 3, nil
 }
 
@@ -239,6 +244,21 @@ func TestSwapCatchesUp(t *testing.T) {
 		if _, there := w.filled["0/7"]; there != (projection == execution.EventsProjection) { // it came during the swap
 			t.Errorf("%s: %v", projection, w.filled)
 		}
+	}
+}
+
+// Who dies after the swap, before that is noted, fills nothing into a shadow
+// that is no more.
+func TestSwapThatDies(t *testing.T) {
+	var a *Activities
+	w, do := shop(t, execution.FromKafka, execution.EventsProjection)
+	w.live, w.dies = 1, 1
+	if err := do(a.SwapRebuild, "r1"); err == nil {
+		t.Fatal("it did not die")
+	}
+	w.order = nil
+	if err := do(a.SwapRebuild, "r1"); err != nil || w.order[0] != "swap" || !w.r.Checkpoint.Swapped || w.filled["0/7"] != 1 {
+		t.Errorf("%v, %v", err, w.order)
 	}
 }
 

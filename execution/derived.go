@@ -102,7 +102,7 @@ func (d Derived) Mends(live Derived) Derived {
 	if live.Status != d.Status {
 		mended.Status, mended.Queue, mended.Waiting = d.Status, d.Queue, d.Waiting
 	}
-	mended.Queue, mended.Waiting = cmp.Or(d.Queue, mended.Queue), cmp.Or(d.Waiting, mended.Waiting)
+	mended.Queue, mended.Waiting = cmp.Or(mended.Queue, d.Queue), cmp.Or(mended.Waiting, d.Waiting)
 	mended.ScheduledAt, mended.StartedAt = cmp.Or(d.ScheduledAt, live.ScheduledAt), cmp.Or(d.StartedAt, live.StartedAt)
 	return mended
 }

@@ -105,6 +105,7 @@ type Rebuild struct {
 type RebuildCheckpoint struct {
 	Extents []Extent  `bson:"extents,omitempty"` // of Kafka: Next moves towards End
 	Since   time.Time `bson:"since,omitempty"`   // of the store: the last event was recorded then
+	Closed  bool      `bson:"closed,omitempty"`  // nothing is filled into the shadow any more: it may be the live one already
 	Swapped bool      `bson:"swapped,omitempty"` // the shadow is the live one
 }
 
