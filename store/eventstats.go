@@ -48,7 +48,7 @@ func (s *Store) hourCounts(ctx context.Context, from, to time.Time) (map[int64]i
 	cursor, err := s.events.Aggregate(ctx, bson.A{
 		bson.M{"$match": bson.M{"recorded_at": bson.M{"$gte": from, "$lt": to}}},
 		bson.M{"$group": bson.M{"_id": bson.M{"$dateToString": bson.M{"format": "%Y-%m-%dT%H:00:00Z", "date": "$recorded_at"}}, "n": bson.M{"$sum": 1}}},
-	}, options.Aggregate().SetHint("newest"))
+	})
 	if err != nil {
 		return nil, kinded(err)
 	}
