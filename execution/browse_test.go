@@ -1,6 +1,7 @@
 package execution
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func TestEventQueryIsBounded(t *testing.T) {
 		"to":                  {From: at, To: at},
 		"text":                {Text: strings.Repeat("a", 201)},
 	} {
-		wrong, _ := q.Validate().(FieldErrors)
+		wrong, _ := errors.AsType[FieldErrors](q.Validate())
 		if len(wrong) == 0 || wrong[0].Field != field {
 			t.Errorf("%s: %v", field, q.Validate())
 		}

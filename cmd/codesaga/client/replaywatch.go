@@ -19,7 +19,7 @@ func doReplayDownload(ctx context.Context, c *call, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	resp, err := c.api.open(ctx, http.MethodGet, replayPath(rest[0], "/download"), nil) //nolint:bodyclose // it is closed below
+	resp, err := c.api.open(ctx, http.MethodGet, replayPath(rest[0], "/download"), nil)
 	if err != nil {
 		return err
 	}
