@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,8 @@ import (
 // studio stands for all that a session needs: the store, as package store
 // promises it, and its target.
 type studio struct {
+	mu sync.Mutex // of target
+
 	r        execution.Replay
 	events   []execution.Recorded
 	failures []execution.ReplayFailure
@@ -120,6 +123,8 @@ func (s *studio) Browse(_ context.Context, q execution.EventQuery, p execution.E
 func (s *studio) Open(context.Context, execution.Replay) ([]int64, error) { return []int64{0}, nil }
 
 func (s *studio) Written(_ context.Context, r execution.Replay) (map[string]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.scans++
 	ids := map[string]bool{}
 	for _, e := range s.target[r.Place.Offsets[0]:] {
@@ -129,6 +134,8 @@ func (s *studio) Written(_ context.Context, r execution.Replay) (map[string]bool
 }
 
 func (s *studio) Write(_ context.Context, r execution.Replay, events []execution.Sequenced) (tried int, failed []execution.ReplayFailure, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	broken := s.breaks("Write")
 	for i, e := range events {
 		if broken != nil && i == len(events)/2 {
@@ -260,6 +267,8 @@ func TestWhatMayStillArriveIsWaitedFor(t *testing.T) {
 			t.Fatalf("%v, wrote %d", err, len(s.target))
 		}
 		time.AfterFunc(replayWriting, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			for i, e := range s.events[:10] {
 				s.target = append(s.target, execution.Sequenced{Recorded: e, Sequence: int64(i)})
 			}
