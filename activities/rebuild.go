@@ -143,15 +143,15 @@ func (f *filling) note(ctx context.Context, read int64) error {
 	return f.Rebuilds.SaveRebuild(ctx, *f.r)
 }
 
-// fromStore reads the stored events in the order of their publication. Those of
-// one execution are in the order of their offsets by that, because they were
-// published in that order.
+// fromStore reads the stored events in the order of their publication, and those
+// of one execution in that of their offsets: clocks of publishers may differ.
 func (f *filling) fromStore(ctx context.Context) error {
 	since, from := f.r.Checkpoint.Since, time.Time{}
 	if !since.IsZero() {
 		from = since.Add(-late)
 	}
 	return f.EventStore.EachEvent(ctx, from, func(events []execution.Recorded) error {
+		execution.InOrder(events)
 		if err := f.Shadows.Fill(ctx, *f.r, events); err != nil {
 			return err
 		}

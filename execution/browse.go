@@ -1,7 +1,7 @@
 package execution
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +17,25 @@ type Recorded struct {
 	Partition  int       `json:"partition" bson:"partition"`
 	Offset     int64     `json:"offset" bson:"offset"`           // in the partition, which has all events of the execution
 	RecordedAt time.Time `json:"recorded_at" bson:"recorded_at"` // when it was published, by the publisher's clock, to the millisecond
+}
+
+// InOrder puts the events of each execution into the order of their offsets. The
+// places that they have among those of others stay theirs.
+func InOrder(page []Recorded) {
+	places := map[ID][]int{}
+	for i, e := range page {
+		places[e.ExecutionID] = append(places[e.ExecutionID], i)
+	}
+	for _, at := range places {
+		mine := make([]Recorded, len(at))
+		for i, place := range at {
+			mine[i] = page[place]
+		}
+		slices.SortStableFunc(mine, func(a, b Recorded) int { return cmp.Compare(a.Offset, b.Offset) })
+		for i, place := range at {
+			page[place] = mine[i]
+		}
+	}
 }
 
 // EventQuery chooses among the events of all executions (parity EV-18, RP-02).
@@ -58,18 +77,13 @@ func (q EventQuery) Empty() bool {
 // Validate returns what is wrong with q, as FieldErrors, or nil.
 func (q EventQuery) Validate() error {
 	var wrong FieldErrors
-	check := func(ok bool, field, rule string) {
-		if !ok {
-			wrong = append(wrong, FieldError{Field: field, Rule: rule})
-		}
-	}
-	check(len(q.EventIDs) <= maxQueriedIDs, "event_ids", fmt.Sprintf("at most %d", maxQueriedIDs))
-	check(len(q.Types) <= maxQueriedTypes, "event_types", fmt.Sprintf("at most %d", maxQueriedTypes))
-	check(len(q.ExcludeTypes) <= maxQueriedTypes, "exclude_event_types", fmt.Sprintf("at most %d", maxQueriedTypes))
-	check(q.From.IsZero() || q.To.IsZero() || q.From.Before(q.To), "to", "after from")
-	check(utf8.ValidString(q.Text) && utf8.RuneCountInString(q.Text) <= maxQueriedText, "text", fmt.Sprintf("at most %d characters", maxQueriedText))
+	wrong.add(len(q.EventIDs) <= maxQueriedIDs, "event_ids", "at most %d", maxQueriedIDs)
+	wrong.add(len(q.Types) <= maxQueriedTypes, "event_types", "at most %d", maxQueriedTypes)
+	wrong.add(len(q.ExcludeTypes) <= maxQueriedTypes, "exclude_event_types", "at most %d", maxQueriedTypes)
+	wrong.add(q.From.IsZero() || q.To.IsZero() || q.From.Before(q.To), "to", "after from")
+	wrong.add(utf8.ValidString(q.Text) && utf8.RuneCountInString(q.Text) <= maxQueriedText, "text", "at most %d characters", maxQueriedText)
 	words := len(Words(q.Text))
-	check(q.Text == "" || words > 0 && words <= maxQueriedWords, "text", fmt.Sprintf("1..%d words", maxQueriedWords))
+	wrong.add(q.Text == "" || words > 0 && words <= maxQueriedWords, "text", "1..%d words", maxQueriedWords)
 	if len(wrong) == 0 {
 		return nil
 	}

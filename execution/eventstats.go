@@ -1,6 +1,7 @@
 package execution
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -75,7 +76,7 @@ type HourStats struct {
 	Total     int64               `bson:"total"`
 	ByType    map[EventType]int64 `bson:"by_type"`
 	ByService map[string]int64    `bson:"by_service"`
-	ByUser    []EventUser         `bson:"by_user"` // a list: in MongoDB a name with a dot is no key
+	ByUser    []EventUser         `bson:"by_user"` // a list in order, each user once: in MongoDB a name with a dot is no key
 }
 
 // Add counts n events.
@@ -86,11 +87,11 @@ func (h *HourStats) Add(t EventType, service, user string, n int64) {
 	h.Total += n
 	h.ByType[t] += n
 	h.ByService[service] += n
-	if i := slices.IndexFunc(h.ByUser, func(u EventUser) bool { return u.UserID == user }); i >= 0 {
-		h.ByUser[i].Events += n
-	} else {
-		h.ByUser = append(h.ByUser, EventUser{user, n})
+	i, counted := slices.BinarySearchFunc(h.ByUser, user, func(u EventUser, name string) int { return cmp.Compare(u.UserID, name) })
+	if !counted {
+		h.ByUser = slices.Insert(h.ByUser, i, EventUser{UserID: user})
 	}
+	h.ByUser[i].Events += n
 }
 
 // SumHours adds up hours, each one of a window, in their order.
@@ -121,7 +122,7 @@ func SumHours(hours []HourStats) EventStats {
 	for _, name := range slices.Sorted(maps.Keys(users)) {
 		s.TopUsers = append(s.TopUsers, EventUser{name, users[name]})
 	}
-	slices.SortStableFunc(s.TopUsers, func(a, b EventUser) int { return int(b.Events - a.Events) })
+	slices.SortStableFunc(s.TopUsers, func(a, b EventUser) int { return cmp.Compare(b.Events, a.Events) })
 	s.TopUsers = s.TopUsers[:min(len(s.TopUsers), 10)]
 	return s
 }

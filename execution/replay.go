@@ -1,9 +1,6 @@
 package execution
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Replay is a session in which events that were stored are told again: to a
 // topic of replays, a receiver, a file or a shadow of the projections, never to
@@ -239,23 +236,4 @@ func (r Replay) Bursts(batch []Sequenced) (bursts [][]Sequenced) {
 		}
 	}
 	return append(bursts, batch[from:])
-}
-
-// InOrder puts the events of each execution into the order of their offsets. The
-// places that they have among those of others stay theirs.
-func InOrder(page []Recorded) {
-	places := map[ID][]int{}
-	for i, e := range page {
-		places[e.ExecutionID] = append(places[e.ExecutionID], i)
-	}
-	for _, at := range places {
-		mine := make([]Recorded, len(at))
-		for i, place := range at {
-			mine[i] = page[place]
-		}
-		slices.SortStableFunc(mine, func(a, b Recorded) int { return int(min(1, max(-1, a.Offset-b.Offset))) })
-		for i, place := range at {
-			page[place] = mine[i]
-		}
-	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -45,9 +46,7 @@ func (s *Store) Around(ctx context.Context, e execution.Recorded, n int) (before
 	if err := found.All(ctx, &before); err != nil {
 		return nil, nil, kinded(err)
 	}
-	for i, j := 0, len(before)-1; i < j; i, j = i+1, j-1 {
-		before[i], before[j] = before[j], before[i]
-	}
+	slices.Reverse(before)
 	after, err = s.tell(ctx, query("$gt"), n)
 	return before, after, err
 }

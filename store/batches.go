@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -28,8 +29,8 @@ func (s *Store) CreateBatch(ctx context.Context, b execution.Batch, items []exec
 			return was, err
 		} // else another is about to store it, too
 	}
-	if _, err := s.executions.InsertMany(ctx, items, options.InsertMany().SetOrdered(false)); err != nil && !known(err) {
-		return b, kinded(err)
+	if _, err := insert(ctx, s.executions, items); err != nil {
+		return b, err
 	}
 	b.Stored = true
 	_, err := s.batches.UpdateOne(ctx, bson.M{"_id": b.ID}, bson.M{"$set": bson.M{"stored": true}})
@@ -63,20 +64,7 @@ func (s *Store) Batches(ctx context.Context, user, cursor string, limit int) (pa
 		return nil, "", err
 	}
 	query["stored"] = true
-	found, err := s.batches.Find(ctx, query, options.Find().
-		SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(int64(limit)+1))
-	if err != nil {
-		return nil, "", kinded(err)
-	}
-	if err := found.All(ctx, &page); err != nil {
-		return nil, "", kinded(err)
-	}
-	if len(page) > limit {
-		page = page[:limit]
-		last := page[limit-1]
-		next = cursorAfter(execution.Execution{ID: execution.ID(last.ID), CreatedAt: last.CreatedAt})
-	}
-	return page, next, nil
+	return newest(ctx, s.batches, query, bson.M{}, limit, func(b execution.Batch) (time.Time, string) { return b.CreatedAt, b.ID })
 }
 
 // OpenBatches returns the batches of user that are not known to have ended.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/codesaga/codesaga/execution"
@@ -30,9 +31,16 @@ func (s *Store) List(ctx context.Context, f execution.Filter) (page []execution.
 	if limit == 0 {
 		limit = 50
 	}
-	found, err := s.executions.Find(ctx, query, options.Find().
+	return newest(ctx, s.executions, query, light, limit, func(x execution.Execution) (time.Time, string) { return x.CreatedAt, string(x.ID) })
+}
+
+// newest returns one page of what query finds in c, the newest first and with the
+// fields of a projection, and the cursor of the next page; it is empty after the
+// last. of tells when a document was created, and its ID.
+func newest[T any](ctx context.Context, c *mongo.Collection, query, fields bson.M, limit int, of func(T) (time.Time, string)) (page []T, next string, err error) {
+	found, err := c.Find(ctx, query, options.Find().
 		SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).
-		SetProjection(light).SetLimit(int64(limit)+1)) // one more tells whether there is a next page
+		SetProjection(fields).SetLimit(int64(limit)+1)) // one more tells whether there is a next page
 	if err != nil {
 		return nil, "", kinded(err)
 	}
@@ -41,7 +49,7 @@ func (s *Store) List(ctx context.Context, f execution.Filter) (page []execution.
 	}
 	if len(page) > limit {
 		page = page[:limit]
-		next = cursorAfter(page[limit-1])
+		next = cursorAfter(of(page[limit-1]))
 	}
 	return page, next, nil
 }
@@ -101,10 +109,10 @@ func (s *Store) Retries(ctx context.Context, id execution.ID) (ids []execution.I
 	return ids, nil
 }
 
-// cursorAfter is the place behind x: its time and, because several may have the
-// same, its ID.
-func cursorAfter(x execution.Execution) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(x.CreatedAt.UnixMilli(), 10) + " " + string(x.ID)))
+// cursorAfter is the place behind what was created at a time: that and, because
+// several may have the same, its ID.
+func cursorAfter(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.UnixMilli(), 10) + " " + id))
 }
 
 func parseCursor(s string) (at time.Time, id execution.ID, ok bool) {
@@ -137,7 +145,7 @@ func (s *Store) Unfinished(ctx context.Context, olderThan time.Time, cursor stri
 		return nil, "", kinded(err)
 	}
 	if len(page) == limit {
-		next = cursorAfter(page[limit-1])
+		next = cursorAfter(page[limit-1].CreatedAt, string(page[limit-1].ID))
 	}
 	return page, next, nil
 }

@@ -17,29 +17,30 @@ import (
 
 // Record stores chunks of output. What is there already stays as it is.
 func (s *Store) Record(ctx context.Context, chunks ...execution.Chunk) error {
-	if len(chunks) == 0 {
-		return nil
-	}
-	_, err := s.chunks.InsertMany(ctx, chunks, options.InsertMany().SetOrdered(false)) // one that is there holds up no other
-	if known(err) {
-		return nil
-	}
-	return kinded(err)
+	_, err := insert(ctx, s.chunks, chunks)
+	return err
 }
 
-// known reports whether err says of each document that was not written that it
-// is there.
-func known(err error) bool {
+// insert puts docs into c but for those that are there, which hold up no other,
+// and returns how many were put.
+func insert[T any](ctx context.Context, c *mongo.Collection, docs []T) (int, error) {
+	if len(docs) == 0 {
+		return 0, nil
+	}
+	_, err := c.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+	if err == nil {
+		return len(docs), nil
+	}
 	several, ok := errors.AsType[mongo.BulkWriteException](err)
-	if !ok || several.WriteConcernError != nil {
-		return false
+	if !ok || several.WriteConcernError != nil || len(several.WriteErrors) == 0 {
+		return 0, kinded(err)
 	}
 	for _, one := range several.WriteErrors {
 		if !mongo.IsDuplicateKeyError(one) {
-			return false
+			return 0, kinded(err)
 		}
 	}
-	return len(several.WriteErrors) > 0
+	return len(docs) - len(several.WriteErrors), nil
 }
 
 // Output writes the first limit bytes of a stream of id to w, all of them if

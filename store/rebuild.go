@@ -145,25 +145,6 @@ func (s *Store) fillEvents(ctx context.Context, c *mongo.Collection, events []ex
 	return err
 }
 
-// insert puts docs into c but for those whose ID is there, and returns how many
-// were put.
-func insert(ctx context.Context, c *mongo.Collection, docs []any) (int64, error) {
-	if len(docs) == 0 {
-		return 0, nil
-	}
-	_, err := c.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
-	there := 0
-	if many, ok := errors.AsType[mongo.BulkWriteException](err); ok && many.WriteConcernError == nil {
-		for _, w := range many.WriteErrors {
-			if !w.HasErrorCode(11000) {
-				return 0, kinded(err)
-			}
-		}
-		there, err = len(many.WriteErrors), nil
-	}
-	return int64(len(docs) - there), kinded(err)
-}
-
 // present tells which documents c has.
 func present(ctx context.Context, c *mongo.Collection, ids []string) (map[string]bool, error) {
 	cursor, err := c.Find(ctx, bson.M{"_id": bson.M{"$in": ids}}, options.Find().SetProjection(bson.M{"_id": 1}))

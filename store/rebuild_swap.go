@@ -66,7 +66,7 @@ func (s *Store) carry(ctx context.Context, shadow *mongo.Collection, beat func(i
 			}
 		}
 		n, err := insert(ctx, shadow, docs)
-		carried += n
+		carried += int64(n)
 		beat(carried)
 		return err
 	})

@@ -43,20 +43,7 @@ func (s *Store) Replays(ctx context.Context, status execution.ReplayStatus, curs
 	if status != "" {
 		query["status"] = status
 	}
-	found, err := s.replays.Find(ctx, query, options.Find().
-		SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(int64(limit)+1))
-	if err != nil {
-		return nil, "", kinded(err)
-	}
-	if err := found.All(ctx, &page); err != nil {
-		return nil, "", kinded(err)
-	}
-	if len(page) > limit {
-		page = page[:limit]
-		last := page[limit-1]
-		next = cursorAfter(execution.Execution{ID: execution.ID(last.ID), CreatedAt: last.At})
-	}
-	return page, next, nil
+	return newest(ctx, s.replays, query, bson.M{}, limit, func(r execution.Replay) (time.Time, string) { return r.At, r.ID })
 }
 
 // MoveReplay does what an operator asks of the session id, one of

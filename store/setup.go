@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -84,18 +85,14 @@ func eventIndexes(c *mongo.Collection, born string) []index {
 // Setup creates the indexes that are missing and returns what it did, one
 // sentence each. Done again, it does nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
-	have := make(map[string]bool)
-	for _, c := range []*mongo.Collection{s.executions, s.chunks, s.events, s.archive, s.hours, s.rebuilds, s.waiters, s.keys, s.deliveries, s.hosts, s.batches, s.schedules, s.replays, s.replayParts, s.replayFailures} {
-		found, err := c.Indexes().ListSpecifications(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("indexes of %s: %w", c.Name(), kinded(err))
-		}
-		for _, i := range found {
-			have[c.Name()+"."+i.Name] = true
-		}
-	}
+	have := make(map[*mongo.Collection][]mongo.IndexSpecification)
 	for _, i := range s.indexes() {
-		if have[i.of.Name()+"."+i.name] {
+		if have[i.of] == nil {
+			if have[i.of], err = i.of.Indexes().ListSpecifications(ctx); err != nil {
+				return changes, fmt.Errorf("indexes of %s: %w", i.of.Name(), kinded(err))
+			}
+		}
+		if slices.ContainsFunc(have[i.of], func(there mongo.IndexSpecification) bool { return there.Name == i.name }) {
 			continue
 		}
 		if err := i.create(ctx); err != nil {

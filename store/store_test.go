@@ -224,7 +224,7 @@ func TestPagesAreStable(t *testing.T) {
 			t.Errorf("%+v: %d, %v", tt.f, len(page), err)
 		}
 	}
-	for _, cursor := range []string{"x", "!", cursorAfter(execution.Execution{})} {
+	for _, cursor := range []string{"x", "!", cursorAfter(time.Time{}, "")} {
 		if _, _, err := s.List(ctx, execution.Filter{Cursor: cursor}); execution.KindOf(err) != execution.Invalid {
 			t.Errorf("cursor %q: %v", cursor, err)
 		}
