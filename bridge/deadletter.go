@@ -66,7 +66,6 @@ func deadLetter(m kafka.Message, f failure) kafka.Message {
 			headers = append(headers, h)
 		}
 	}
-	reason := f.err.Error()
 	return kafka.Message{
 		Topic: DeadTopic,
 		Key:   m.Key,
@@ -78,11 +77,17 @@ func deadLetter(m kafka.Message, f failure) kafka.Message {
 			header(deadTime, m.Time.UTC().Format(time.RFC3339Nano)),
 			header(deadGroup, f.group),
 			header(deadClass, string(execution.KindOf(f.err))),
-			header(deadMessage, strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")),
+			header(deadMessage, short(f.err, maxReason)),
 			header(deadAttempts, strconv.Itoa(f.attempts)),
 			header(deadFirst, f.first.UTC().Format(time.RFC3339Nano)),
 		),
 	}
+}
+
+// short is the beginning of what err says.
+func short(err error, most int) string {
+	text := err.Error()
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 func header(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }

@@ -102,7 +102,7 @@ func (r *Router) follow(ctx context.Context, topic string, partition int, offset
 // hand delivers m if anybody wants it. What cannot be read is a gap to them.
 func (r *Router) hand(topic string, m kafka.Message) {
 	id := execution.ID(m.Key)
-	if replayed(m) || !r.wanted(id) { // of most executions nobody here has the stream open
+	if !r.wanted(id) || replayed(m) { // of most executions nobody here has the stream open
 		return
 	}
 	u, err := r.update(topic, m)
@@ -136,6 +136,11 @@ func (r *Router) update(topic string, m kafka.Message) (u execution.Update, err 
 // ends returns, for each partition of each topic, the offset that its next
 // message will have.
 func (c Cluster) ends(ctx context.Context, topics ...string) (map[string][]int64, error) {
+	return c.offsets(ctx, kafka.LastOffsetOf, topics...)
+}
+
+// offsets asks for one of each partition of each topic.
+func (c Cluster) offsets(ctx context.Context, which func(partition int) kafka.OffsetRequest, topics ...string) (map[string][]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	client, done := c.client()
@@ -154,27 +159,27 @@ func (c Cluster) ends(ctx context.Context, topics ...string) (map[string][]int64
 			return nil, fmt.Errorf("%s: %w", t.Name, t.Error)
 		}
 		for p := range t.Partitions {
-			ask[t.Name] = append(ask[t.Name], kafka.LastOffsetOf(p))
+			ask[t.Name] = append(ask[t.Name], which(p))
 		}
 	}
 	said, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ask})
 	if err != nil {
 		return nil, err
 	}
-	ends := make(map[string][]int64)
+	offsets := make(map[string][]int64)
 	for i, topic := range topics {
-		ends[topic] = make([]int64, len(ask[names[i]]))
+		offsets[topic] = make([]int64, len(ask[names[i]]))
 		for _, p := range said.Topics[names[i]] {
 			if p.Error != nil {
 				return nil, fmt.Errorf("%s/%d: %w", names[i], p.Partition, p.Error)
 			}
-			ends[topic][p.Partition] = p.LastOffset
+			offsets[topic][p.Partition] = max(p.FirstOffset, p.LastOffset) // what was not asked for is -1
 		}
-		if len(ends[topic]) == 0 || len(said.Topics[names[i]]) != len(ends[topic]) {
+		if len(offsets[topic]) == 0 || len(said.Topics[names[i]]) != len(offsets[topic]) {
 			return nil, fmt.Errorf("%s: no partitions", names[i])
 		}
 	}
-	return ends, nil
+	return offsets, nil
 }
 
 // log is where the cluster's trouble is told.

@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -29,44 +28,15 @@ func (l Log) Extents(ctx context.Context) ([]execution.Extent, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	firsts, err := l.Cluster.firsts(ctx, EventsTopic, len(ends[EventsTopic]))
+	firsts, err := l.Cluster.offsets(ctx, kafka.FirstOffsetOf, EventsTopic) // after the ends, so of no partition less
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	var extents []execution.Extent
 	for p, end := range ends[EventsTopic] {
-		extents = append(extents, execution.Extent{Partition: p, Next: min(firsts[p], end), End: end})
+		extents = append(extents, execution.Extent{Partition: p, Next: min(firsts[EventsTopic][p], end), End: end})
 	}
 	return extents, nil
-}
-
-// firsts returns the offsets of the first messages that are kept of a topic of n
-// partitions.
-func (c Cluster) firsts(ctx context.Context, topic string, n int) ([]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	client, done := c.client()
-	defer done()
-	name := c.Prefix + topic
-	var ask []kafka.OffsetRequest
-	for p := range n {
-		ask = append(ask, kafka.FirstOffsetOf(p))
-	}
-	said, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{name: ask}})
-	if err != nil {
-		return nil, err
-	}
-	firsts := make([]int64, n)
-	if len(said.Topics[name]) != n {
-		return nil, fmt.Errorf("%s: has not %d partitions", name, n)
-	}
-	for _, p := range said.Topics[name] {
-		if p.Error != nil {
-			return nil, fmt.Errorf("%s/%d: %w", name, p.Partition, p.Error)
-		}
-		firsts[p.Partition] = p.FirstOffset
-	}
-	return firsts, nil
 }
 
 // Read hands the events of an extent to do, in order and in parts, with the

@@ -278,7 +278,7 @@ func (p *Replays) message(ctx context.Context, r execution.Replay, e execution.S
 func size(m kafka.Message) int { return len(m.Key) + len(m.Value) + 1<<10 }
 
 func failureOf(e execution.Sequenced, err error) execution.ReplayFailure {
-	return execution.ReplayFailure{EventID: e.ID, Sequence: e.Sequence, Reason: err.Error()[:min(len(err.Error()), 300)], At: time.Now().UTC().Truncate(time.Millisecond)}
+	return execution.ReplayFailure{EventID: e.ID, Sequence: e.Sequence, Reason: short(err, 300), At: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
 func partitions(n int) []int {
