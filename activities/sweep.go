@@ -42,11 +42,11 @@ type Swept struct {
 // else.
 func (a *Activities) Sweep(ctx context.Context, from string) (Swept, error) {
 	s := &sweep{Activities: a, before: time.Now().Add(-settled), batches: map[string]*owner{}, queued: map[execution.ID]bool{}, begun: map[execution.ID]bool{}}
-	err := errors.Join(s.executions(ctx, from), s.ledger(ctx), s.cleanReplays(ctx))
+	err := errors.Join(s.executions(ctx, from), s.ledger(ctx))
 	if from == "" && s.Next == "" && err == nil { // it has seen all there is
 		a.Slots.compare(ctx, s.entries, s.queued, s.begun)
 	}
-	if err != nil {
+	if err = errors.Join(err, a.cleanReplays(ctx)); err != nil {
 		s.Trouble = err.Error()[:min(len(err.Error()), 2000)]
 	}
 	return s.Swept, nil

@@ -93,20 +93,12 @@ func (s *Server) submitBatch(c *gin.Context) error {
 	// A client that leaves now does not leave the work half done.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.Request.Context()), batchTimeout)
 	defer stop()
-	replayed := false
-	if key != "" {
-		var holder execution.ID
-		holder, replayed, err = s.Keys.Claim(ctx, user, key, r.digest, execution.ID(b.ID))
-		if err != nil {
-			return notDurable(err)
-		}
-		b.ID = string(holder)
+	replayed, back, err := s.takeKey(ctx, user, key, r.digest, &b.ID)
+	if err != nil {
+		return err
 	}
-	id := b.ID
 	if b, err = s.beginBatch(ctx, b, r, correlation(c), replayed); err != nil {
-		if key != "" && !replayed {
-			s.giveBack(ctx, id, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
-		}
+		back()
 		return err
 	}
 	s.Log.Info("batch accepted", "batch", b.ID, "user", user, "items", b.Items, "refused", len(b.Refused), "replayed", replayed, "correlation_id", correlation(c))

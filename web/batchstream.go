@@ -44,46 +44,24 @@ func (s *Server) batchStream(c *gin.Context) error {
 		return err
 	}
 	f := &batchFeed{feed: s.openFeed(c)}
-	s.metrics.streams.Inc()
-	defer s.metrics.streams.Dec()
-	defer f.done()
-	f.whole(b, t, states)
-	why, err := s.followBatch(f, b.ID)
-	if err != nil {
-		s.Log.Error("stream failed", "batch", b.ID, "correlation_id", correlation(c), "err", err)
-		f.control("error", problemOf(c, err))
-	}
-	s.metrics.ended.WithLabelValues(why).Inc()
+	s.serveFeed(c, f.feed, "batch", func() (string, error) {
+		f.whole(b, t, states)
+		return s.followBatch(f, b.ID)
+	})
 	return nil
 }
 
 // followBatch sends what changes until the end, and says why it ended.
 func (s *Server) followBatch(f *batchFeed, id string) (why string, err error) {
 	pause := batchLook
-	look := time.NewTimer(0)
-	defer look.Stop()
-	for !f.over {
-		select {
-		case <-f.ctx.Done():
-			return "left", nil
-		case <-s.Closing: // the browser comes back, to another process
-			f.control("shutdown", gin.H{"grace_seconds": 0, "reconnect_after": 2})
-			return "shutdown", nil
-		case <-f.beat.C:
-			f.write(": still here\n\n")
-		case <-look.C:
-			changed, err := s.lookAtBatch(f, id)
-			if err != nil && f.ctx.Err() == nil {
-				return "error", err
-			}
-			pause = min(pause+pause/4, batchQuiet)
-			if changed {
-				pause = batchLook
-			}
-			look.Reset(pause)
+	return s.poll(f.feed, 0, func() (time.Duration, error) {
+		changed, err := s.lookAtBatch(f, id)
+		pause = min(pause+pause/4, batchQuiet)
+		if changed {
+			pause = batchLook
 		}
-	}
-	return f.ended()
+		return pause, err
+	})
 }
 
 // lookAtBatch sends what has changed, and the end if that has come.

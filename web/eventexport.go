@@ -44,7 +44,7 @@ func (s *Server) exportEvents(c *gin.Context) error {
 	w := paced{c.Writer, http.NewResponseController(c.Writer)}
 	defer func() { _ = w.ctl.SetWriteDeadline(time.Time{}) }()
 	c.Header("Content-Type", exportFormats[format])
-	c.Header("Content-Disposition", `attachment; filename="events-`+time.Now().UTC().Format("20060102T150405Z")+"."+format+`"`)
+	c.Header("Content-Disposition", attachment("events-"+time.Now().UTC().Format("20060102T150405Z")+"."+format))
 	c.Status(http.StatusOK)
 	out := newExport(bufio.NewWriterSize(w, 64<<10), format)
 	for {

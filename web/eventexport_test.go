@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -30,7 +31,8 @@ func TestExportsHaveEachEvent(t *testing.T) {
 			if len(ids) != want || ids[want-1] != all[want-1].ID || e.query.UserID != "ann" || e.page.Limit > exportPage {
 				t.Errorf("%s of %d: %d events, pages of %d", format, limit, len(ids), e.page.Limit)
 			}
-			if name := w.Header().Get("Content-Disposition"); !strings.HasPrefix(name, `attachment; filename="events-`) || !strings.HasSuffix(name, "."+format+`"`) || w.Header().Get("Content-Type") != exportFormats[format] {
+			name := regexp.MustCompile(`^attachment; filename="(events-\d{8}T\d{6}Z\.` + format + `)"; filename\*=UTF-8''(events-\d{8}T\d{6}Z\.` + format + `)$`)
+			if names := name.FindStringSubmatch(w.Header().Get("Content-Disposition")); len(names) != 3 || names[1] != names[2] || w.Header().Get("Content-Type") != exportFormats[format] {
 				t.Errorf("%s: %v", format, w.Header())
 			}
 		}

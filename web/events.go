@@ -26,6 +26,7 @@ type EventFigures interface {
 	// EventStats is about so many hours by the clock; the last is that of now.
 	EventStats(ctx context.Context, now time.Time, hours int) (execution.EventStats, error)
 	CountTypes(context.Context, execution.EventQuery) (execution.EventCounts, error)
+	CountEvents(context.Context, execution.EventQuery) (int64, error)
 }
 
 // EventArchive has the events that were deleted.

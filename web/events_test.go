@@ -66,6 +66,11 @@ func (e *events) CountTypes(_ context.Context, q execution.EventQuery) (executio
 	return execution.EventCounts{Total: 7, ByType: map[execution.EventType]int64{execution.PodRunning: 7}}, nil
 }
 
+func (e *events) CountEvents(_ context.Context, q execution.EventQuery) (int64, error) {
+	e.query = q
+	return int64(len(e.all)), nil
+}
+
 func (e *events) Archive(_ context.Context, id, by, reason string) (execution.Archived, error) {
 	r, err := e.Event(context.Background(), id)
 	if was, ok := e.archive[id]; ok {

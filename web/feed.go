@@ -93,6 +93,45 @@ func (s *Server) startFeed(c *gin.Context, x execution.Execution, at execution.P
 	return f
 }
 
+// serveFeed has follow write to f, which is of the kind of thing that c is about,
+// and notes why that ended.
+func (s *Server) serveFeed(c *gin.Context, f *feed, of string, follow func() (why string, err error)) {
+	s.metrics.streams.Inc()
+	defer s.metrics.streams.Dec()
+	defer f.done()
+	why, err := follow()
+	if err != nil {
+		s.Log.Error("stream failed", of, c.Param("id"), "correlation_id", correlation(c), "err", err)
+		f.control("error", problemOf(c, err))
+	}
+	s.metrics.ended.WithLabelValues(why).Inc()
+}
+
+// poll has look send what has changed, the first time after a pause and then
+// after those that it returns, until f is over. It says why that was.
+func (s *Server) poll(f *feed, first time.Duration, look func() (pause time.Duration, err error)) (why string, err error) {
+	next := time.NewTimer(first)
+	defer next.Stop()
+	for !f.over {
+		select {
+		case <-f.ctx.Done():
+			return "left", nil
+		case <-s.Closing: // the browser comes back, to another process
+			f.control("shutdown", gin.H{"grace_seconds": 0, "reconnect_after": 2})
+			return "shutdown", nil
+		case <-f.beat.C:
+			f.write(": still here\n\n")
+		case <-next.C:
+			pause, err := look()
+			if err != nil && f.ctx.Err() == nil {
+				return "error", err
+			}
+			next.Reset(pause)
+		}
+	}
+	return f.ended()
+}
+
 // done gives the connection back as it was.
 func (f *feed) done() {
 	f.beat.Stop()

@@ -37,12 +37,6 @@ type ReplayHands interface {
 	TellReplay(ctx context.Context, id string) error // there may be less to do; nothing if nobody does
 }
 
-// ReplayEvents are the events that there are.
-type ReplayEvents interface {
-	Browse(context.Context, execution.EventQuery, execution.EventPage) (page []execution.Recorded, next string, err error)
-	CountEvents(context.Context, execution.EventQuery) (int64, error)
-}
-
 const replayTimeout = 30 * time.Second // of all that a creation reads and writes
 
 // ReplayRequest is a session that is asked for: the body of a POST.
@@ -111,7 +105,7 @@ func (s *Server) replayOf(b ReplayRequest, user string) (execution.Replay, error
 
 // countReplay returns how many events r is to write.
 func (s *Server) countReplay(ctx context.Context, r execution.Replay) (matched, total int64, err error) {
-	matched, err = s.ReplayEvents.CountEvents(ctx, r.Filter)
+	matched, err = s.EventFigures.CountEvents(ctx, r.Filter)
 	if total = matched; r.Max > 0 {
 		total = min(total, r.Max)
 	}
@@ -136,18 +130,13 @@ func (s *Server) createReplay(c *gin.Context) error {
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.Request.Context()), replayTimeout)
 	defer stop()
-	replayed := false
-	if key != "" {
-		var holder execution.ID
-		holder, replayed, err = s.Keys.Claim(ctx, user, key, sha256.Sum256(append([]byte("replay\n"), canonical...)), execution.ID(r.ID))
-		if err != nil {
-			return notDurable(err)
-		}
-		r.ID = string(holder)
+	replayed, back, err := s.takeKey(ctx, user, key, sha256.Sum256(append([]byte("replay\n"), canonical...)), &r.ID)
+	if err != nil {
+		return err
 	}
 	if r, err = s.beginReplay(ctx, r, b.Start, replayed); err != nil {
-		if key != "" && !replayed && execution.KindOf(err) != execution.Unavailable { // else it may be kept
-			s.giveBack(ctx, r.ID, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
+		if execution.KindOf(err) != execution.Unavailable { // else it may be kept
+			back()
 		}
 		return err
 	}
@@ -231,14 +220,11 @@ func (s *Server) previewReplay(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	events, _, err := s.ReplayEvents.Browse(ctx, r.Filter, execution.EventPage{Limit: int(min(max(total, 1), 100)), OldestFirst: true})
+	events, _, err := s.EventBook.Browse(ctx, r.Filter, execution.EventPage{Limit: int(min(max(total, 1), 100)), OldestFirst: true})
 	if err != nil {
 		return err
 	}
-	if events == nil {
-		events = []execution.Recorded{}
-	}
-	c.JSON(http.StatusOK, gin.H{"matched": matched, "count": total, "batches": (total + int64(r.Batch) - 1) / int64(r.Batch), "target": r.Target, "filter": r.Filter, "events": events})
+	c.JSON(http.StatusOK, gin.H{"matched": matched, "count": total, "batches": (total + int64(r.Batch) - 1) / int64(r.Batch), "target": r.Target, "filter": r.Filter, "events": append([]execution.Recorded{}, events...)})
 	return nil
 }
 

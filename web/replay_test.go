@@ -1,11 +1,7 @@
 package web
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,104 +10,6 @@ import (
 )
 
 const replays = "/api/v1/admin/replays"
-
-// archive keeps sessions, and events to choose from.
-type archive struct {
-	mu       sync.Mutex
-	sessions map[string]execution.Replay
-	events   int64
-	asked    execution.EventQuery
-	told     []string
-	err      error // of hands
-}
-
-func (a *archive) lock() (unlock func()) {
-	a.mu.Lock()
-	return a.mu.Unlock
-}
-
-func (a *archive) CreateReplay(_ context.Context, r execution.Replay) error {
-	defer a.lock()()
-	a.sessions[r.ID] = r
-	return nil
-}
-
-func (a *archive) Replay(_ context.Context, id string) (execution.Replay, error) {
-	defer a.lock()()
-	r, ok := a.sessions[id]
-	if !ok {
-		return r, execution.Errorf(execution.NotFound, "no replay %s", id)
-	}
-	return r, nil
-}
-
-func (a *archive) Replays(_ context.Context, status execution.ReplayStatus, cursor string, limit int) (page []execution.Replay, next string, err error) {
-	defer a.lock()()
-	for _, r := range a.sessions {
-		if status == "" || r.Status == status {
-			page = append(page, r)
-		}
-	}
-	return page, fmt.Sprint(cursor, limit), nil
-}
-
-func (a *archive) MoveReplay(ctx context.Context, id, move string, _ time.Time) (execution.Replay, error) {
-	r, err := a.Replay(ctx, id)
-	for _, from := range execution.ReplayMoves[move].From {
-		if err == nil && r.Status == from {
-			r.Status = execution.ReplayMoves[move].To
-			return r, a.CreateReplay(ctx, r)
-		}
-	}
-	if err == nil {
-		err = execution.Errorf(execution.Conflict, "cannot %s", move)
-	}
-	return r, err
-}
-
-func (a *archive) ReplayFailures(context.Context, string, int, int) ([]execution.ReplayFailure, error) {
-	return []execution.ReplayFailure{{EventID: "e1", Reason: "too large"}}, nil
-}
-
-func (a *archive) ReplayFile(_ context.Context, id string, w io.Writer) error {
-	_, err := io.WriteString(w, `{"id":"e1","replay_session_id":"`+id+`"}`+"\n")
-	return err
-}
-
-func (a *archive) CleanReplays(_ context.Context, before time.Time) (int, error) {
-	return int(time.Since(before).Round(time.Hour).Hours()), nil
-}
-
-func (a *archive) Browse(_ context.Context, _ execution.EventQuery, p execution.EventPage) (page []execution.Recorded, next string, err error) {
-	for i := range min(int64(p.Limit), a.events) {
-		page = append(page, execution.Recorded{Offset: i})
-	}
-	return page, "", nil
-}
-
-func (a *archive) CountEvents(_ context.Context, q execution.EventQuery) (int64, error) {
-	a.asked = q
-	return a.events, nil
-}
-
-func (a *archive) hands(word string) func(context.Context, string) error {
-	return func(context.Context, string) error {
-		defer a.lock()()
-		a.told = append(a.told, word)
-		return a.err
-	}
-}
-
-func (a *archive) GoReplay(ctx context.Context, id string) error   { return a.hands("go")(ctx, id) }
-func (a *archive) TellReplay(ctx context.Context, id string) error { return a.hands("tell")(ctx, id) }
-
-func withReplays() (*Server, *archive) {
-	s, _, _ := serve(nil)
-	a := &archive{sessions: map[string]execution.Replay{}, events: 250}
-	s.Replays, s.ReplayShelf, s.ReplayEvents, s.ReplayHands = a, a, a, a
-	s.ReplayRules = execution.ReplayRules{Prefix: "replay.", Production: []string{"execution_events", "execution_tasks"}}
-	return s, a
-}
 
 // asOperator asks as one.
 func asOperator(s *Server, method, path, body string, header ...string) (int, string) {
@@ -127,8 +25,8 @@ func TestReplayIsAccepted(t *testing.T) {
 		v.Target.Partitions != 3 || v.Progress.Total != 100 || v.By != "op" || v.Progress.Percentage != 0 || v.Duration != nil || len(a.told) > 0 {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if a.asked.To.IsZero() || time.Since(a.asked.To) > time.Minute {
-		t.Errorf("what it chooses grows: %+v", a.asked)
+	if a.query.To.IsZero() || time.Since(a.query.To) > time.Minute {
+		t.Errorf("what it chooses grows: %+v", a.query)
 	}
 	body := `{"name":"now","filter":{"event_types":["of_the_future"]},"target":{"kind":"test"},"start":true}`
 	first := read[ReplayView](t, ask(s, "POST", replays, body, "User", "op", "Idempotency-Key", "k1"))
@@ -171,11 +69,11 @@ func TestReplaysThatAreRefused(t *testing.T) {
 		}
 	}
 	s, a := withReplays()
-	a.events = 0
+	a.all = nil
 	if code, text := asOperator(s, "POST", replays, with(ann, test, ""), "Idempotency-Key", "k"); code != 404 || len(a.sessions) > 0 {
 		t.Errorf("nothing matches: %d %s", code, text)
 	}
-	if a.events = 1; ask(s, "POST", replays, with(ann, test, ""), "User", "op", "Idempotency-Key", "k").Code != 201 {
+	if a.all = happened(1); ask(s, "POST", replays, with(ann, test, ""), "User", "op", "Idempotency-Key", "k").Code != 201 {
 		t.Error("a request that failed holds its key")
 	}
 }

@@ -18,7 +18,7 @@ type ReplayFile interface {
 	ReplayFile(ctx context.Context, id string, w io.Writer) error
 }
 
-// How a stream looks at its session: at most two frames a second (parity SS-11).
+// replayFrame is between two frames of a stream, at least (parity SS-11).
 const replayFrame = 500 * time.Millisecond
 
 // ReplayProgressView is how far a session is, as clients get it.
@@ -133,8 +133,7 @@ func (s *Server) downloadReplay(c *gin.Context) error {
 
 // replayStream sends how far a session is, until it has ended.
 func (s *Server) replayStream(c *gin.Context) error {
-	id := c.Param("id")
-	r, err := s.aReplay(c.Request.Context(), id)
+	r, err := s.aReplay(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -144,44 +143,21 @@ func (s *Server) replayStream(c *gin.Context) error {
 	}
 	defer leave()
 	f := s.openFeed(c)
-	s.metrics.streams.Inc()
-	defer s.metrics.streams.Dec()
-	defer f.done()
-	why, err := s.followReplay(f, r)
-	if err != nil {
-		s.Log.Error("stream failed", "replay", id, "correlation_id", correlation(c), "err", err)
-		f.control("error", problemOf(c, err))
-	}
-	s.metrics.ended.WithLabelValues(why).Inc()
+	s.serveFeed(c, f, "replay", func() (string, error) { return s.followReplay(f, r) })
 	return nil
 }
 
 // followReplay sends what changes of r until its end, and says why it ended.
 func (s *Server) followReplay(f *feed, r execution.Replay) (why string, err error) {
-	look := time.NewTicker(replayFrame)
-	defer look.Stop()
 	f.tellReplay(r)
-	for !f.over {
-		select {
-		case <-f.ctx.Done():
-			return "left", nil
-		case <-s.Closing: // the browser comes back, to another process
-			f.control("shutdown", gin.H{"grace_seconds": 0, "reconnect_after": 2})
-			return "shutdown", nil
-		case <-f.beat.C:
-			f.write(": still here\n\n")
-		case <-look.C:
-			next, err := s.aReplay(f.ctx, r.ID)
-			if err != nil && f.ctx.Err() == nil {
-				return "error", err
-			}
-			if err == nil && (next.Status != r.Status || !next.Progress.UpdatedAt.Equal(r.Progress.UpdatedAt)) {
-				r = next
-				f.tellReplay(r)
-			}
+	return s.poll(f, replayFrame, func() (time.Duration, error) {
+		next, err := s.aReplay(f.ctx, r.ID)
+		if err == nil && (next.Status != r.Status || !next.Progress.UpdatedAt.Equal(r.Progress.UpdatedAt)) {
+			r = next
+			f.tellReplay(r)
 		}
-	}
-	return f.ended()
+		return replayFrame, err
+	})
 }
 
 // tellReplay sends how far r is: the last frame, if it has ended.

@@ -73,20 +73,12 @@ func (s *Server) createSchedule(c *gin.Context) error {
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.Request.Context()), submitTimeout)
 	defer stop()
-	replayed := false
-	if key != "" {
-		var holder execution.ID
-		holder, replayed, err = s.Keys.Claim(ctx, user, key, sha256.Sum256(append([]byte("schedule\n"), canonical...)), execution.ID(sched.ID))
-		if err != nil {
-			return notDurable(err)
-		}
-		sched.ID = string(holder)
+	replayed, back, err := s.takeKey(ctx, user, key, sha256.Sum256(append([]byte("schedule\n"), canonical...)), &sched.ID)
+	if err != nil {
+		return err
 	}
-	id := sched.ID
 	if sched, err = s.beginSchedule(ctx, sched, replayed); err != nil {
-		if key != "" && !replayed {
-			s.giveBack(ctx, id, func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
-		}
+		back()
 		return err
 	}
 	if replayed {

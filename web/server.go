@@ -136,11 +136,10 @@ type Server struct {
 	Clock        Clock
 	ClockHands   ClockHands
 
-	Replays      Replays
-	ReplayShelf  ReplayShelf
-	ReplayEvents ReplayEvents
-	ReplayHands  ReplayHands
-	ReplayRules  execution.ReplayRules
+	Replays     Replays
+	ReplayShelf ReplayShelf
+	ReplayHands ReplayHands
+	ReplayRules execution.ReplayRules
 
 	User      func(*http.Request) (string, error) // who asks; an error refuses
 	Operators []string                            // users who see and do what belongs to others, too

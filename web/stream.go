@@ -44,20 +44,14 @@ func (s *Server) stream(c *gin.Context) error {
 		}
 	}
 	f := s.startFeed(c, x, at)
-	s.metrics.streams.Inc()
-	defer s.metrics.streams.Dec()
-	defer f.done()
 	f.status = execution.Queued // as it was at the beginning
 	if resumed {
 		f.status = x.Status // as far as is known
 	}
-	f.send(missed...)
-	why, err := s.follow(f, live, more)
-	if err != nil {
-		s.Log.Error("stream failed", "execution", x.ID, "correlation_id", correlation(c), "err", err)
-		f.control("error", problemOf(c, err))
-	}
-	s.metrics.ended.WithLabelValues(why).Inc()
+	s.serveFeed(c, f, "execution", func() (string, error) {
+		f.send(missed...)
+		return s.follow(f, live, more)
+	})
 	return nil
 }
 

@@ -137,6 +137,26 @@ func (s *Server) claim(ctx context.Context, r *request) error {
 	return nil
 }
 
+// takeKey claims key, if there is one, for what is to get id. If it was claimed
+// for the same before, id becomes what that got. back gives the key back, when
+// nothing comes of it.
+func (s *Server) takeKey(ctx context.Context, user, key string, digest [32]byte, id *string) (replayed bool, back func(), err error) {
+	back = func() {}
+	if key == "" {
+		return false, back, nil
+	}
+	holder, replayed, err := s.Keys.Claim(ctx, user, key, digest, execution.ID(*id))
+	if err != nil {
+		return false, back, notDurable(err)
+	}
+	if *id = string(holder); !replayed {
+		back = func() {
+			s.giveBack(ctx, string(holder), func(ctx context.Context) error { return s.Keys.Unclaim(ctx, user, key) })
+		}
+	}
+	return replayed, back, nil
+}
+
 // room refuses what the queue would not take. What was accepted is in it.
 func (s *Server) room(ctx context.Context, r *request) error {
 	if r.replayed() {
