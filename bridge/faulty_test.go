@@ -3,10 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -18,148 +15,6 @@ import (
 
 	"github.com/codesaga/codesaga/execution"
 )
-
-// trial is a topic of three brokers that misbehave, and what consumers of it
-// have done. Its clock is the real one: connections are.
-type trial struct {
-	*testing.T
-	fake    *kfake.Cluster
-	cluster Cluster
-	wrote   int // messages
-
-	mu      sync.Mutex
-	effects map[string][]int // key → numbers, in the order in which they were first done
-	again   int              // how often one was done that had been done
-}
-
-const (
-	tried     = "tried"
-	triers    = "triers"
-	keysTried = 20
-)
-
-func tryOut(t *testing.T) *trial {
-	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(6, tried, DeadTopic), kfake.GroupMinSessionTimeout(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	return &trial{T: t, fake: fake, cluster: Cluster{Brokers: fake.ListenAddrs()}, effects: make(map[string][]int)}
-}
-
-// write writes n messages, numbered for each key.
-func (t *trial) write(n int) {
-	t.Helper()
-	w := t.cluster.Writer()
-	defer w.Close()
-	var all []kafka.Message
-	for range n {
-		key := fmt.Sprint("k", t.wrote%keysTried)
-		all = append(all, kafka.Message{Topic: tried, Key: []byte(key), Value: strconv.AppendInt(nil, int64(t.wrote/keysTried), 10)})
-		t.wrote++
-	}
-	if err := w.WriteMessages(t.Context(), all...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// do is the effect of a message, which is recognised when it comes again.
-func (t *trial) do(m kafka.Message) error {
-	n, err := strconv.Atoi(string(m.Value))
-	if err != nil {
-		return execution.Errorf(execution.Invalid, "%w", err)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if key := string(m.Key); slices.Contains(t.effects[key], n) {
-		t.again++
-	} else {
-		t.effects[key] = append(t.effects[key], n)
-	}
-	return nil
-}
-
-func (t *trial) done() (n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, all := range t.effects {
-		n += len(all)
-	}
-	return n
-}
-
-// consume begins a consumer of the group; stop ends it, and waits for that.
-func (t *trial) consume(handle Handler) (stop func()) {
-	t.Helper()
-	w := t.cluster.Writer()
-	c := &Consumer{
-		Reader: t.cluster.Reader(triers, tried), Dead: w, Topic: tried, Group: triers, Log: slog.New(slog.DiscardHandler),
-		Handle: handle, Pauses: []time.Duration{time.Millisecond},
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
-	return sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("a consumer that was to stop: %v", err)
-		}
-		_ = w.Close()
-	})
-}
-
-// until waits for what must become true.
-func (t *trial) until(what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within a minute; %d of %d are done", what, t.done(), t.wrote)
-		}
-	}
-}
-
-// audit wants each message done, those of a key in their order, all of it
-// committed, and nothing buried.
-func (t *trial) audit() {
-	t.Helper()
-	t.until("all committed", func() bool {
-		g := t.fake.GroupInfo(triers)
-		if g == nil {
-			return false
-		}
-		for _, p := range t.fake.PartitionInfos(tried) {
-			if p.HighWatermark > 0 && g.Commits[tried][p.Partition].Offset != p.HighWatermark {
-				return false
-			}
-		}
-		return true
-	})
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	total := 0
-	for key, all := range t.effects {
-		total += len(all)
-		if !slices.IsSorted(all) {
-			t.Errorf("%s: %v", key, all)
-		}
-	}
-	if total != t.wrote {
-		t.Errorf("%d of %d messages had an effect", total, t.wrote)
-	}
-	for _, p := range t.fake.PartitionInfos(DeadTopic) {
-		if p.HighWatermark > 0 {
-			t.Errorf("%d messages were buried", p.HighWatermark)
-		}
-	}
-	t.Logf("%d messages, %d of them done again", t.wrote, t.again)
-}
-
-// quick does a message, slowly enough for trouble to come in between.
-func (t *trial) quick(_ context.Context, m kafka.Message) error {
-	time.Sleep(time.Millisecond)
-	return t.do(m)
-}
 
 // Whatever brokers answer to what consumers ask, for a while: nothing is lost,
 // nothing overtakes what has its key, and all is committed in the end.
@@ -210,12 +65,12 @@ func TestConsumerOutlivesFaultyBrokers(t *testing.T) {
 			trial := tryOut(t)
 			trial.write(200)
 			fault(trial)
-			stop := trial.consume(trial.quick)
+			stop := trial.consume(trial.inTurn)
 			defer stop()
-			trial.until("half", func() bool { return trial.done() >= 100 })
+			trial.let(100)
 			fault(trial)
 			trial.write(200)
-			trial.until("all", func() bool { return trial.done() == trial.wrote })
+			trial.let(300)
 			trial.audit()
 		})
 	}
@@ -225,13 +80,14 @@ func TestConsumerOutlivesFaultyBrokers(t *testing.T) {
 func TestConsumerFollowsLeadersAndCoordinators(t *testing.T) {
 	t.Parallel()
 	trial := tryOut(t)
-	stop := trial.consume(trial.quick)
+	stop := trial.consume(trial.inTurn)
 	defer stop()
 	for range 6 {
 		trial.write(100)
+		trial.let(50)
 		trial.fake.ShufflePartitionLeaders()
 		trial.fake.RehashCoordinators()
-		trial.until("all", func() bool { return trial.done() == trial.wrote })
+		trial.let(50)
 	}
 	trial.audit()
 }
@@ -244,15 +100,17 @@ func TestConsumersRebalance(t *testing.T) {
 	var stops []func()
 	for range 3 {
 		trial.write(400)
-		stops = append(stops, trial.consume(trial.quick))
-		want := trial.done() + 200
-		trial.until("some", func() bool { return trial.done() >= min(want, trial.wrote) })
+		stops = append(stops, trial.consume(trial.inTurn))
+		trial.let(200)
+		if _, err := trial.fake.WaitGroupStable(t.Context(), triers, len(stops)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, stop := range stops[:2] {
 		stop()
 	}
 	trial.write(200)
-	trial.until("all", func() bool { return trial.done() == trial.wrote })
+	trial.let(trial.wrote - 600)
 	trial.audit()
 	stops[2]()
 	if trial.again > trial.wrote/2 {
@@ -267,7 +125,7 @@ func TestConsumerDiesBetweenEffectAndCommit(t *testing.T) {
 	trial := tryOut(t)
 	trial.write(4 * keysTried)
 	deaths := 0
-	for trial.done() < trial.wrote {
+	for trial.done < trial.wrote {
 		dead := make(chan struct{})
 		var once sync.Once
 		left := 1 + 2*deaths
@@ -294,14 +152,14 @@ func TestConsumerDiesBetweenEffectAndCommit(t *testing.T) {
 		select {
 		case <-dead:
 			deaths++
-		case <-time.After(2 * time.Second): // all that is left is done
+		case <-trial.finished(): // before it was to die
 		}
 		cancel()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
 	}
-	stop := trial.consume(trial.quick) // nobody has committed much
+	stop := trial.consume(trial.inTurn) // nobody has committed much
 	defer stop()
 	trial.audit()
 	if deaths < 10 || trial.again == 0 {
