@@ -127,6 +127,36 @@ func (d *download) fetch(ctx context.Context, a artifact, w io.Writer) error {
 	return nil
 }
 
+// save writes what the server sends to a file, which must not be there, or to
+// stdout if name is -. Of an answer that breaks off, which is an error, no file
+// is left: half of one looks like a whole one.
+func (c *call) save(ctx context.Context, path, name string) error {
+	if name == "-" {
+		return c.copyTo(ctx, path, c.Stdout)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	err = errors.Join(c.copyTo(ctx, path, f), f.Close())
+	if err != nil {
+		_ = os.Remove(name)
+	}
+	return err
+}
+
+func (c *call) copyTo(ctx context.Context, path string, to io.Writer) error {
+	resp, err := c.api.open(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(to, resp.Body); err != nil {
+		return fmt.Errorf("it is incomplete: %w", err)
+	}
+	return nil
+}
+
 // harmless reports whether p is a path below the folder it is written to, on
 // every system, that a terminal can show.
 func harmless(p string) bool {

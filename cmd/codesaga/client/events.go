@@ -3,14 +3,11 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,32 +178,7 @@ func doEventsExport(ctx context.Context, c *call, args []string) error {
 		return usagef("events export: %q is none of csv, json, ndjson", rest[0])
 	}
 	query.Set("format", rest[0])
-	path := "/admin/events/export?" + query.Encode()
-	if *name == "-" {
-		return c.export(ctx, path, c.Stdout)
-	}
-	f, err := os.OpenFile(*name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return usagef("%v", err)
-	}
-	err = errors.Join(c.export(ctx, path, f), f.Close())
-	if err != nil {
-		_ = os.Remove(*name) // half a file looks like a whole one
-	}
-	return err
-}
-
-// export copies what the server writes. An answer that breaks off is an error.
-func (c *call) export(ctx context.Context, path string, to io.Writer) error {
-	resp, err := c.api.open(ctx, http.MethodGet, path, nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(to, resp.Body); err != nil {
-		return fmt.Errorf("the export is incomplete: %w", err)
-	}
-	return nil
+	return c.save(ctx, "/admin/events/export?"+query.Encode(), *name)
 }
 
 // doEventsDelete moves an event to the archive.

@@ -4,39 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
 
 	"github.com/codesaga/codesaga/execution"
 )
 
 // doReplayDownload writes the file of a session.
-func doReplayDownload(ctx context.Context, c *call, args []string) (err error) {
+func doReplayDownload(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
-	to := fs.String("output", "", "`FILE` to write, which must not be there (default standard output)")
+	to := fs.String("output", "-", "`FILE` to write, which must not be there; -: stdout")
 	rest, err := c.parseMixed(fs, args, 1, 1)
 	if err != nil {
 		return err
 	}
-	resp, err := c.api.open(ctx, http.MethodGet, replayPath(rest[0], "/download"), nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	w := c.Stdout
-	if *to != "" {
-		f, err := os.OpenFile(*to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // G304, G302: the user names it, and the umask is theirs
-		if err != nil {
-			return usagef("%v", err)
-		}
-		defer func() { _ = f.Close() }()
-		w = f
-	}
-	if _, err = io.Copy(w, resp.Body); err != nil {
-		return fmt.Errorf("download: %w", err)
-	}
-	return nil
+	return c.save(ctx, replayPath(rest[0], "/download"), *to)
 }
 
 // doReplayWatch follows a session to its end.
