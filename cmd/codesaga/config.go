@@ -120,22 +120,35 @@ func (c *Config) settings(fs *flag.FlagSet) {
 // load reads the configuration and reports all that is wrong with it at once.
 // It writes a usage text to out if asked for one.
 func load(args []string, getenv func(string) string, out io.Writer) (Config, error) {
+	return loadFor(new(order), args, getenv, out)
+}
+
+// loadFor is load with the flags and words of an order, which have no variables.
+func loadFor(o *order, args []string, getenv func(string) string, out io.Writer) (Config, error) {
 	var c Config
 	fs := flag.NewFlagSet("codesaga", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // an error is one line, and whoever called prints it
 	c.settings(fs)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(out, "Each flag has a variable: that of -mongo-uri is CODESAGA_MONGO_URI.")
-			fs.SetOutput(out)
-			fs.PrintDefaults()
+	var settings []string
+	fs.VisitAll(func(f *flag.Flag) { settings = append(settings, f.Name) })
+	o.flags(fs)
+	for more := true; more; { // words and flags come in any order
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				fmt.Fprintln(out, "Each setting has a variable: that of -mongo-uri is CODESAGA_MONGO_URI.")
+				fs.SetOutput(out)
+				fs.PrintDefaults()
+			}
+			return c, err
 		}
-		return c, err
+		if more = fs.NArg() > 0; more {
+			o.words, args = append(o.words, fs.Arg(0)), fs.Args()[1:]
+		}
 	}
-	if fs.NArg() > 0 {
-		return c, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	if most := o.most(); len(o.words) > most {
+		return c, fmt.Errorf("unexpected argument %q", o.words[most])
 	}
-	err := fromEnv(fs, getenv)
+	err := fromEnv(fs, settings, getenv)
 	if c.Kubeconfig == "" {
 		c.Kubeconfig = getenv("KUBECONFIG")
 	}
@@ -231,20 +244,20 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// fromEnv sets the flags that were not given and have a variable.
-func fromEnv(fs *flag.FlagSet, getenv func(string) string) (errs error) {
+// fromEnv sets the settings that were not given and have a variable.
+func fromEnv(fs *flag.FlagSet, settings []string, getenv func(string) string) (errs error) {
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	fs.VisitAll(func(f *flag.Flag) {
-		name := variable(f.Name)
+	for _, setting := range settings {
+		name := variable(setting)
 		value := getenv(name)
-		if value == "" || given[f.Name] {
-			return
+		if value == "" || given[setting] {
+			continue
 		}
-		if err := fs.Set(f.Name, value); err != nil {
+		if err := fs.Set(setting, value); err != nil {
 			errs = errors.Join(errs, fmt.Errorf("%s: %w", name, err))
 		}
-	})
+	}
 	return errs
 }
 

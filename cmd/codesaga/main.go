@@ -76,13 +76,10 @@ func serve(p process) int {
 			stop()
 		}
 	}()
-	o := orderOf(p.args)
-	cfg, err := load(o.flags, p.getenv, p.stdout)
-	if err == nil && o.name == "schemas" && !slices.Contains([]string{"check", "diff", "register"}, o.verb) {
-		err = errVerb
-	}
-	if err == nil && o.name == "projections" {
-		err = o.projections.valid(o.verb)
+	o := order{name: p.args[0]}
+	cfg, err := loadFor(&o, p.args[1:], p.getenv, p.stdout)
+	if err == nil {
+		err = o.valid()
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -105,27 +102,46 @@ func serve(p process) int {
 // order is a command of the platform.
 type order struct {
 	name   string
-	verb   string // what to do with schemas, or projections
-	inJSON bool   // -json, of those that say something for programs
-	flags  []string
+	words  []string // what to do with schemas, or with projections, and which
+	inJSON bool     // -json, of those that say something for programs
 
 	projections projectionsOrder
 }
 
-func orderOf(args []string) (o order) {
-	o.name, o.flags = args[0], args[1:]
-	if (o.name == "schemas" || o.name == "projections") && len(o.flags) > 0 && !strings.HasPrefix(o.flags[0], "-") {
-		o.verb, o.flags = o.flags[0], o.flags[1:]
-	}
-	if o.name == "doctor" || o.name == "schemas" || o.name == "projections" {
-		json := func(a string) bool { return a == "-json" || a == "--json" }
-		o.inJSON = slices.ContainsFunc(o.flags, json)
-		o.flags = slices.DeleteFunc(slices.Clone(o.flags), json)
+// flags declares those that are no settings.
+func (o *order) flags(fs *flag.FlagSet) {
+	if slices.Contains([]string{"doctor", "schemas", "projections"}, o.name) {
+		fs.BoolVar(&o.inJSON, "json", false, "say it for programs")
 	}
 	if o.name == "projections" {
-		o.flags = o.takeProjections(o.flags)
+		o.projections.flags(fs)
 	}
-	return o
+}
+
+// most is how many words there may be.
+func (o *order) most() int { return map[string]int{"schemas": 1, "projections": 2}[o.name] }
+
+// verb is the first word.
+func (o *order) verb() string {
+	if len(o.words) == 0 {
+		return ""
+	}
+	return o.words[0]
+}
+
+// valid reports what is wrong with the words.
+func (o *order) valid() error {
+	switch {
+	case o.name == "schemas" && !slices.Contains([]string{"check", "diff", "register"}, o.verb()):
+		return errVerb
+	case o.name == "projections":
+		if len(o.words) > 1 {
+			o.projections.name = o.words[1]
+		}
+		return o.projections.valid(o.verb())
+	default:
+		return nil
+	}
 }
 
 func work(ctx context.Context, o order, a *app, out io.Writer) error {
@@ -136,7 +152,7 @@ func work(ctx context.Context, o order, a *app, out io.Writer) error {
 	case "doctor":
 		return a.doctor(ctx, out, o.inJSON)
 	case "schemas":
-		return a.schemas(out, o.verb, o.inJSON)
+		return a.schemas(out, o.verb(), o.inJSON)
 	case "projections":
 		return a.projections(ctx, o, out)
 	}

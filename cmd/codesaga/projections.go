@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,33 +24,10 @@ type projectionsOrder struct {
 	detach bool // a rebuild is started and left alone
 }
 
-// takeProjections takes what is for projections out of flags, and returns the
-// settings.
-func (o *order) takeProjections(flags []string) (settings []string) {
-	p := &o.projections
-	awaited := false // a setting came without its value
-	for i := 0; i < len(flags); i++ {
-		name, value, joined := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(flags[i], "-"), "-"), "=")
-		switch {
-		case !strings.HasPrefix(flags[i], "-") && p.name == "" && !awaited:
-			p.name = flags[i]
-		case name == "from" && joined:
-			p.from = value
-		case name == "from" && i+1 < len(flags):
-			i++
-			p.from = flags[i]
-		case name == "dry-run" && !joined:
-			p.dryRun = true
-		case name == "detach" && !joined:
-			p.detach = true
-		default:
-			settings = append(settings, flags[i])
-			awaited = strings.HasPrefix(flags[i], "-") && !joined
-			continue
-		}
-		awaited = false
-	}
-	return settings
+func (p *projectionsOrder) flags(fs *flag.FlagSet) {
+	fs.StringVar(&p.from, "from", "", "rebuild from kafka or from the store; empty: as is usual for the projection")
+	fs.BoolVar(&p.dryRun, "dry-run", false, "make and compare, and change nothing")
+	fs.BoolVar(&p.detach, "detach", false, "start a rebuild, and leave it alone")
 }
 
 // valid reports what is wrong with the order.
@@ -90,7 +68,7 @@ func (a *app) projections(ctx context.Context, o order, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return projectionsDoer{book: s, rebuilder: sagas, out: out, inJSON: o.inJSON}.do(ctx, o.verb, o.projections)
+	return projectionsDoer{book: s, rebuilder: sagas, out: out, inJSON: o.inJSON}.do(ctx, o.verb(), o.projections)
 }
 
 func (d projectionsDoer) do(ctx context.Context, verb string, p projectionsOrder) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -12,22 +13,30 @@ import (
 )
 
 func TestOrderOfProjections(t *testing.T) {
+	const usual = "codesaga"
 	tests := []struct {
 		args     string
 		verb     string
 		want     projectionsOrder
-		settings string
+		database string
 	}{
-		{"list", "list", projectionsOrder{}, ""},
-		{"status -json -mongo-database x", "status", projectionsOrder{}, "-mongo-database x"},
-		{"rebuild executions -from kafka -dry-run", "rebuild", projectionsOrder{name: "executions", from: "kafka", dryRun: true}, ""},
-		{"rebuild --from=store -mongo-database x --detach executions", "rebuild", projectionsOrder{name: "executions", from: "store", detach: true}, "-mongo-database x"},
-		{"cancel -mongo-database=x events", "cancel", projectionsOrder{name: "events"}, "-mongo-database=x"},
+		{"list", "list", projectionsOrder{}, usual},
+		{"status -json -mongo-database x", "status", projectionsOrder{}, "x"},
+		{"rebuild executions -from kafka -dry-run", "rebuild", projectionsOrder{name: "executions", from: "kafka", dryRun: true}, usual},
+		{"rebuild --from=store -mongo-database x --detach executions", "rebuild", projectionsOrder{name: "executions", from: "store", detach: true}, "x"},
+		{"cancel -mongo-database=x events", "cancel", projectionsOrder{name: "events"}, "x"},
+		{"rebuild -local-images executions", "rebuild", projectionsOrder{name: "executions"}, usual},
 	}
 	for _, tt := range tests {
-		o := orderOf(append([]string{"projections"}, strings.Fields(tt.args)...))
-		if o.verb != tt.verb || o.projections != tt.want || strings.Join(o.flags, " ") != tt.settings || o.projections.valid(o.verb) != nil {
-			t.Errorf("%s: %+v, %v", tt.args, o, o.projections.valid(o.verb))
+		o := order{name: "projections"}
+		c, err := loadFor(&o, strings.Fields(tt.args), func(name string) string {
+			return map[string]string{"CODESAGA_FROM": "store", "CODESAGA_DRY_RUN": "true"}[name] // are no settings
+		}, io.Discard)
+		if err == nil {
+			err = o.valid()
+		}
+		if err != nil || o.verb() != tt.verb || o.projections != tt.want || c.Database != tt.database || o.inJSON != strings.Contains(tt.args, "-json") {
+			t.Errorf("%s: %+v, %v", tt.args, o, err)
 		}
 	}
 }
