@@ -94,7 +94,7 @@ func (a *Activities) FillRebuild(ctx context.Context, id string) error {
 	}
 	activity.GetLogger(ctx).Info("projection filled", "projection", r.Projection, "rebuild", r.ID, "source", r.Source,
 		"events", r.Done, "seconds", time.Since(began).Seconds(), "events_per_second", r.PerSecond)
-	r.Phase, r.Percent, r.ETASeconds = execution.PhaseCompare, 100, 0
+	r.Phase = execution.PhaseCompare
 	return a.Rebuilds.SaveRebuild(ctx, r)
 }
 
@@ -133,8 +133,8 @@ type filling struct {
 func (f *filling) note(ctx context.Context, read int64) error {
 	f.read += read
 	f.r.Done += read
-	if f.r.Phase == execution.PhaseFill { // later there are only a few
-		f.r.Progress(f.read, time.Since(f.began))
+	if f.r.Phase == execution.PhaseFill && f.read > 0 { // later there are only a few
+		f.r.PerSecond = float64(f.read) / max(time.Since(f.began), time.Millisecond).Seconds()
 	}
 	activity.RecordHeartbeat(ctx, f.r.Done)
 	if err := ctx.Err(); err != nil {

@@ -189,7 +189,7 @@ func TestFillGoesOnWhereItBrokeOff(t *testing.T) {
 		if err := do(a.FillRebuild, "r1"); err != nil {
 			t.Fatal(err)
 		}
-		if len(w.filled) != 10 || w.r.Done != 10 || w.r.Percent != 100 || w.r.PerSecond <= 0 || w.r.Phase != execution.PhaseCompare {
+		if len(w.filled) != 10 || w.r.Done != 10 || w.r.Percent() != 100 || w.r.PerSecond <= 0 || w.r.Phase != execution.PhaseCompare {
 			t.Errorf("%s: %d events, %+v", source, len(w.filled), w.r)
 		}
 		if source == execution.FromKafka && len(w.order) != 10-int(was) {

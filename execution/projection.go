@@ -1,6 +1,9 @@
 package execution
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // A projection is what the platform makes of its events to read. One can be
 // made anew, beside the live one, and takes its place (parity EV-17).
@@ -88,12 +91,10 @@ type Rebuild struct {
 	UpdatedAt  time.Time  `json:"updated_at" bson:"updated_at"`
 	FinishedAt *time.Time `json:"finished_at,omitempty" bson:"finished_at,omitempty"`
 
-	Done       int64   `json:"done" bson:"done"`       // events that were read
-	Total      int64   `json:"total" bson:"total"`     // that there were at the beginning
-	Percent    float64 `json:"percent" bson:"percent"` // of Total
-	PerSecond  float64 `json:"events_per_second" bson:"events_per_second"`
-	ETASeconds float64 `json:"eta_seconds" bson:"eta_seconds"` // until Total is reached
-	Unreadable int64   `json:"unreadable" bson:"unreadable"`   // messages that are no events
+	Done       int64   `json:"done" bson:"done"`                           // events that were read
+	Total      int64   `json:"total" bson:"total"`                         // that there were at the beginning
+	PerSecond  float64 `json:"events_per_second" bson:"events_per_second"` // of the attempt that reads
+	Unreadable int64   `json:"unreadable" bson:"unreadable"`               // messages that are no events
 
 	Comparison `bson:",inline"`
 	Repaired   int64 `json:"repaired" bson:"repaired"` // documents that the swap changed, or added
@@ -134,14 +135,29 @@ type Difference struct {
 	Why string `json:"why" bson:"why"` // fields that differ, or which of the two lacks it
 }
 
-// Progress notes how far the reading is, after what was read since a time.
-func (r *Rebuild) Progress(read int64, took time.Duration) {
-	r.Percent, r.ETASeconds = 100, 0
-	if r.Done < r.Total {
-		r.Percent = 100 * float64(r.Done) / float64(r.Total)
+// Percent is how far the reading is, 0 to 100.
+func (r Rebuild) Percent() float64 {
+	if r.Phase != PhaseFill || r.Done >= r.Total {
+		return 100
 	}
-	if took > 0 && read > 0 {
-		r.PerSecond = float64(read) / took.Seconds()
-		r.ETASeconds = max(0, float64(r.Total-r.Done)/r.PerSecond)
+	return 100 * float64(r.Done) / float64(r.Total)
+}
+
+// ETASeconds is how long the reading goes on for, at its rate; 0: not known, or
+// it does not go on.
+func (r Rebuild) ETASeconds() float64 {
+	if r.Phase != PhaseFill || r.PerSecond == 0 || r.FinishedAt != nil {
+		return 0
 	}
+	return max(0, float64(r.Total-r.Done)/r.PerSecond)
+}
+
+// MarshalJSON adds what follows from the rest.
+func (r Rebuild) MarshalJSON() ([]byte, error) {
+	type plain Rebuild
+	return json.Marshal(struct {
+		plain
+		Percent    float64 `json:"percent"`
+		ETASeconds float64 `json:"eta_seconds"` // until Total is reached
+	}{plain(r), r.Percent(), r.ETASeconds()})
 }

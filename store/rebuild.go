@@ -98,7 +98,7 @@ func (s *Store) EndRebuild(ctx context.Context, id, status, cause string) error 
 		set["error"] = cause
 	}
 	if status == execution.RebuildCompleted {
-		set["phase"], set["percent"], set["eta_seconds"] = execution.PhaseDone, 100, 0
+		set["phase"] = execution.PhaseDone
 	}
 	_, err = s.rebuilds.UpdateOne(ctx, bson.M{"_id": id, "status": execution.RebuildRunning}, bson.M{"$set": set})
 	return kinded(err)

@@ -17,7 +17,7 @@ type rebuilder struct {
 
 func (r *rebuilder) Projections(context.Context) (all []execution.Projection, err error) {
 	for _, k := range execution.ProjectionKinds {
-		all = append(all, execution.Projection{ProjectionKind: k, Documents: 7, Rebuild: &execution.Rebuild{Done: 5, Total: 10, Percent: 50}})
+		all = append(all, execution.Projection{ProjectionKind: k, Documents: 7, Rebuild: &execution.Rebuild{Phase: execution.PhaseFill, Done: 5, Total: 10}})
 	}
 	return all, r.err
 }

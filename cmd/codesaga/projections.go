@@ -157,9 +157,9 @@ func (d projectionsDoer) follow(ctx context.Context, o execution.RebuildOrder) (
 }
 
 func progressLine(r execution.Rebuild) string {
-	line := fmt.Sprintf("  %s: %d of %d events, %.0f %%, %.0f events/s", r.Phase, r.Done, r.Total, r.Percent, r.PerSecond)
-	if r.ETASeconds >= 1 {
-		line += fmt.Sprintf(", about %s left", time.Duration(r.ETASeconds*float64(time.Second)).Round(time.Second))
+	line := fmt.Sprintf("  %s: %d of %d events, %.0f %%, %.0f events/s", r.Phase, r.Done, r.Total, r.Percent(), r.PerSecond)
+	if left := r.ETASeconds(); left >= 1 {
+		line += fmt.Sprintf(", about %s left", time.Duration(left*float64(time.Second)).Round(time.Second))
 	}
 	return line
 }

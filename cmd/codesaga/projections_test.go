@@ -82,8 +82,8 @@ func (s *shelf) do(ctx context.Context, verb string, p projectionsOrder) (string
 
 func TestProjectionsInAShell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		step := execution.Rebuild{Status: execution.RebuildRunning, Phase: execution.PhaseFill, Done: 500, Total: 1000, Percent: 50, PerSecond: 250, ETASeconds: 2}
-		last := execution.Rebuild{Status: execution.RebuildCompleted, Phase: execution.PhaseDone, Source: "store", Done: 1000, Total: 1000, Percent: 100, PerSecond: 250}
+		step := execution.Rebuild{Status: execution.RebuildRunning, Phase: execution.PhaseFill, Done: 500, Total: 1000, PerSecond: 250}
+		last := execution.Rebuild{Status: execution.RebuildCompleted, Phase: execution.PhaseDone, Source: "store", Done: 1000, Total: 1000, PerSecond: 250}
 		last.Compared, last.Equal, last.Differences = 9, new(false), 1
 		last.Examples = []execution.Difference{{ID: "x1", Why: "status"}}
 		s := &shelf{steps: []execution.Rebuild{step, step, last}}
