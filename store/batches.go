@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -64,7 +63,11 @@ func (s *Store) Batches(ctx context.Context, user, cursor string, limit int) (pa
 		return nil, "", err
 	}
 	query["stored"] = true
-	return newest(ctx, s.batches, query, bson.M{}, limit, func(b execution.Batch) (time.Time, string) { return b.CreatedAt, b.ID })
+	found, err := s.batches.Find(ctx, query, options.Find().SetSort(newestFirst).SetLimit(int64(limit)+1))
+	if err != nil {
+		return nil, "", kinded(err)
+	}
+	return pageOf(ctx, found, limit, func(b execution.Batch) string { return cursorAfter(b.CreatedAt, b.ID) })
 }
 
 // OpenBatches returns the batches of user that are not known to have ended.

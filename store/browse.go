@@ -49,18 +49,11 @@ func browse[T any](ctx context.Context, c *mongo.Collection, q execution.EventQu
 		}})
 	}
 	limit := min(max(p.Limit, 1), 1000)
-	found, err := c.Find(ctx, query, options.Find().SetSort(order).SetLimit(int64(limit)+1)) // one more tells whether there is a next page
+	found, err := c.Find(ctx, query, options.Find().SetSort(order).SetLimit(int64(limit)+1))
 	if err != nil {
 		return nil, "", kinded(err)
 	}
-	if err := found.All(ctx, &page); err != nil {
-		return nil, "", kinded(err)
-	}
-	if len(page) > limit {
-		page = page[:limit]
-		next = eventCursor(of(page[limit-1]))
-	}
-	return page, next, nil
+	return pageOf(ctx, found, limit, func(last T) string { return eventCursor(of(last)) })
 }
 
 // CountEvents returns how many events q chooses.

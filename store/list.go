@@ -31,25 +31,25 @@ func (s *Store) List(ctx context.Context, f execution.Filter) (page []execution.
 	if limit == 0 {
 		limit = 50
 	}
-	return newest(ctx, s.executions, query, light, limit, func(x execution.Execution) (time.Time, string) { return x.CreatedAt, string(x.ID) })
-}
-
-// newest returns one page of what query finds in c, the newest first and with the
-// fields of a projection, and the cursor of the next page; it is empty after the
-// last. of tells when a document was created, and its ID.
-func newest[T any](ctx context.Context, c *mongo.Collection, query, fields bson.M, limit int, of func(T) (time.Time, string)) (page []T, next string, err error) {
-	found, err := c.Find(ctx, query, options.Find().
-		SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).
-		SetProjection(fields).SetLimit(int64(limit)+1)) // one more tells whether there is a next page
+	found, err := s.executions.Find(ctx, query, options.Find().SetSort(newestFirst).SetProjection(light).SetLimit(int64(limit)+1))
 	if err != nil {
 		return nil, "", kinded(err)
 	}
+	return pageOf(ctx, found, limit, func(x execution.Execution) string { return cursorAfter(x.CreatedAt, string(x.ID)) })
+}
+
+// newestFirst is the order of what has its creation in it.
+var newestFirst = bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}
+
+// pageOf returns the first limit documents of found and, if there is one more,
+// the cursor of the next page: that behind the last, as after says.
+func pageOf[T any](ctx context.Context, found *mongo.Cursor, limit int, after func(last T) string) (page []T, next string, err error) {
 	if err := found.All(ctx, &page); err != nil {
 		return nil, "", kinded(err)
 	}
 	if len(page) > limit {
 		page = page[:limit]
-		next = cursorAfter(of(page[limit-1]))
+		next = after(page[limit-1])
 	}
 	return page, next, nil
 }

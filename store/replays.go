@@ -43,7 +43,11 @@ func (s *Store) Replays(ctx context.Context, status execution.ReplayStatus, curs
 	if status != "" {
 		query["status"] = status
 	}
-	return newest(ctx, s.replays, query, bson.M{}, limit, func(r execution.Replay) (time.Time, string) { return r.At, r.ID })
+	found, err := s.replays.Find(ctx, query, options.Find().SetSort(newestFirst).SetLimit(int64(limit)+1))
+	if err != nil {
+		return nil, "", kinded(err)
+	}
+	return pageOf(ctx, found, limit, func(r execution.Replay) string { return cursorAfter(r.At, r.ID) })
 }
 
 // MoveReplay does what an operator asks of the session id, one of

@@ -28,13 +28,12 @@ type index struct {
 }
 
 func (s *Store) indexes() []index {
-	newest := bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}
 	return append(append(eventIndexes(s.events, "occurred_at"), eventIndexes(s.archive, "deleted_at")...), []index{
-		{of: s.executions, name: "user_newest", fields: append(up("user_id"), newest...)},
-		{of: s.executions, name: "newest", fields: newest},
+		{of: s.executions, name: "user_newest", fields: append(up("user_id"), newestFirst...)},
+		{of: s.executions, name: "newest", fields: newestFirst},
 		{of: s.executions, name: "status_oldest", fields: up("status", "created_at")},
-		{of: s.executions, name: "pool_newest", fields: append(up("pool"), newest...)},
-		{of: s.executions, name: "priority_newest", fields: append(up("priority"), newest...)},
+		{of: s.executions, name: "pool_newest", fields: append(up("pool"), newestFirst...)},
+		{of: s.executions, name: "priority_newest", fields: append(up("priority"), newestFirst...)},
 		{of: s.executions, name: "retries", fields: up("parent_id"), sparse: true},
 		{of: s.executions, name: "of_batch", fields: up("batch_id", "batch_index", "attempt", "status", "judge.passed"), where: bson.M{"batch_id": bson.M{"$exists": true}}},
 		{of: s.executions, name: "of_schedule", fields: up("schedule_id"), sparse: true},
@@ -48,10 +47,10 @@ func (s *Store) indexes() []index {
 		{of: s.deliveries, name: "in_order", fields: up("execution_id", "at")},
 		{of: s.deliveries, name: "life", fields: up("at"), life: eventLife},
 		{of: s.hosts, name: "life", fields: up("last"), life: eventLife},
-		{of: s.batches, name: "user_newest", fields: append(up("user_id"), newest...)},
+		{of: s.batches, name: "user_newest", fields: append(up("user_id"), newestFirst...)},
 		{of: s.batches, name: "abandoned", fields: up("created_at"), where: bson.M{"stored": false}, life: keyLife},
-		{of: s.schedules, name: "user_newest", fields: append(up("user_id"), newest...)},
-		{of: s.replays, name: "newest", fields: newest},
+		{of: s.schedules, name: "user_newest", fields: append(up("user_id"), newestFirst...)},
+		{of: s.replays, name: "newest", fields: newestFirst},
 		{of: s.replays, name: "ended", fields: up("ended"), sparse: true},
 		{of: s.replayParts, name: "in_order", fields: up("session", "sequence")},
 		{of: s.replayFailures, name: "in_order", fields: up("session", "sequence")},
