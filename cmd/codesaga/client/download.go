@@ -134,7 +134,7 @@ func (c *call) save(ctx context.Context, path, name string) error {
 	if name == "-" {
 		return c.copyTo(ctx, path, c.Stdout)
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // G304: the user names it
 	if err != nil {
 		return usagef("%v", err)
 	}
