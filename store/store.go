@@ -25,6 +25,10 @@ type Store struct {
 	// stored yet; 0: 30 s.
 	Patience time.Duration
 
+	// EventLife is how long an event is kept after it was told, and one that was
+	// deleted after that; 0: 90 days (parity EV-16). Setup makes it true.
+	EventLife time.Duration
+
 	part       part
 	db         *mongo.Database
 	executions *mongo.Collection

@@ -77,6 +77,7 @@ func (a *app) openStore() (*store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mongo-uri: %w", err)
 	}
+	s.EventLife = a.EventLife
 	a.atClose(func() { _ = s.Close(context.Background()) })
 	return s, nil
 }

@@ -64,6 +64,7 @@ type Config struct {
 	CallbackInner  bool
 	ReplayPrefix   string        // of topics
 	ReplayLife     time.Duration // of sessions that have ended
+	EventLife      time.Duration // of events in the store
 	LogLevel       string
 }
 
@@ -114,6 +115,7 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.BoolVar(&c.CallbackInner, "callback-allow-private", false, "let callbacks go to addresses that only this network knows: for development and tests")
 	fs.StringVar(&c.ReplayPrefix, "replay-topic-prefix", "replay.", "in front of the names of topics, behind -topic-prefix, that events may be replayed to: 2 to 50 of a-z, 0-9, _ and -, and a dot at the end")
 	fs.DurationVar(&c.ReplayLife, "replay-retention", 48*time.Hour, "time that a session of replays is kept after its end, with its file, 1h to 8760h")
+	fs.DurationVar(&c.EventLife, "event-retention", 90*24*time.Hour, "time that an event is kept in the event store, and one that was deleted in the archive, 168h to 8760h; setup makes it true")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -170,6 +172,7 @@ func (c *Config) check() (errs error) {
 	}
 	wrong(replayPrefix.MatchString(c.ReplayPrefix) && !strings.HasPrefix(c.ReplayPrefix, bridge.TasksTopic), "replay-topic-prefix: must be 2 to 50 of a-z, 0-9, _ and -, with a dot at the end, and not that of tasks")
 	wrong(c.ReplayLife >= time.Hour && c.ReplayLife <= 365*24*time.Hour, "replay-retention: must be 1h to 8760h")
+	wrong(c.EventLife >= 7*24*time.Hour && c.EventLife <= 365*24*time.Hour, "event-retention: must be 168h to 8760h")
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
 	_, err := execution.ParseEgress(c.EgressAllowed)
