@@ -26,6 +26,7 @@ type Consumer struct {
 	Reader    Reader // of Topic for Group; Run closes it
 	Handle    Handler
 	Dead      Writer
+	Gate      *Gate // holds Group back while it is paused; nil: it never is
 	Topic     string
 	Group     string
 	Unordered bool            // also messages with one key are handled at the same time
@@ -59,8 +60,14 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			<-window
 		}
 	}
+	through, leave, _ := c.Gate.pass(running, c.Group)
 	for running.Err() == nil {
-		m, err := c.fetch(running)
+		m, err := c.fetch(through)
+		if err != nil && through.Err() != nil { // paused: it goes on with the same message
+			leave()
+			through, leave, _ = c.Gate.pass(running, c.Group)
+			continue
+		}
 		if err != nil {
 			fail(err)
 			break
@@ -73,6 +80,7 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			}
 		}
 	}
+	leave()
 	busy.Wait()
 	closed := c.Reader.Close() // sends the last commits and leaves the group
 	if ctx.Err() != nil {
