@@ -62,10 +62,13 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 	}
 	through, leave, _ := c.Gate.pass(running, c.Group)
 	for running.Err() == nil {
-		m, err := c.fetch(through)
-		if err != nil && through.Err() != nil { // paused: it goes on with the same message
+		if through.Err() != nil || c.Gate.holds(c.Group) {
 			leave()
 			through, leave, _ = c.Gate.pass(running, c.Group)
+			continue
+		}
+		m, err := c.fetch(through)
+		if err != nil && through.Err() != nil { // paused meanwhile: the message comes later
 			continue
 		}
 		if err != nil {

@@ -66,6 +66,15 @@ func (g *Gate) at(group string) (paused bool, changed <-chan struct{}) {
 	return d.paused, d.changed
 }
 
+// holds reports whether group is paused.
+func (g *Gate) holds(group string) bool {
+	if g == nil {
+		return false
+	}
+	paused, _ := g.at(group)
+	return paused
+}
+
 // pass waits until group is not paused. The context it returns ends when it is
 // again, or when leave is called.
 func (g *Gate) pass(ctx context.Context, group string) (through context.Context, leave context.CancelFunc, err error) {

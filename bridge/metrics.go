@@ -15,6 +15,9 @@ type Metrics struct {
 	messages    *prometheus.CounterVec
 	unknown     *prometheus.CounterVec
 	lag         *prometheus.GaugeVec
+	waiting     *prometheus.GaugeVec
+	members     *prometheus.GaugeVec
+	paused      *prometheus.GaugeVec
 	subscribers prometheus.Gauge
 	dropped     prometheus.Counter
 }
@@ -35,6 +38,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "codesaga_bridge_lag_messages",
 			Help: "Messages of a partition that the group has not done, as of the last message fetched or done by this process.",
 		}, []string{"topic", "group", "partition"}),
+		waiting: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_consumer_group_lag_messages",
+			Help: "Messages of all partitions that the group has not done, by its committed offsets; also of groups that do not move.",
+		}, []string{"topic", "group"}),
+		members: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_consumer_group_members",
+			Help: "Processes that take part in the group.",
+		}, []string{"topic", "group"}),
+		paused: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_consumer_group_paused",
+			Help: "1 while an operator has paused the group.",
+		}, []string{"topic", "group"}),
 		subscribers: f.NewGauge(prometheus.GaugeOpts{
 			Name: "codesaga_bridge_subscribers",
 			Help: "Streams that hear of updates from this process.",
@@ -55,6 +70,18 @@ func (m *Metrics) count(c *Consumer, result string) {
 func (m *Metrics) behind(c *Consumer, partition int, lag int64) {
 	if m != nil {
 		m.lag.WithLabelValues(c.Topic, c.Group, strconv.Itoa(partition)).Set(float64(lag))
+	}
+}
+
+// groups tells how far groups are, and which of them gate holds back.
+func (m *Metrics) groups(all []execution.ConsumerGroup, gate *Gate) {
+	if m == nil {
+		return
+	}
+	for _, g := range all {
+		m.waiting.WithLabelValues(g.Topic, g.Name).Set(float64(g.Lag))
+		m.members.WithLabelValues(g.Topic, g.Name).Set(float64(g.Members))
+		m.paused.WithLabelValues(g.Topic, g.Name).Set(map[bool]float64{true: 1}[gate.holds(g.Name)])
 	}
 }
 

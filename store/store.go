@@ -44,6 +44,7 @@ type Store struct {
 	hosts      *mongo.Collection // of callbacks: one document for each that has failed and was not reached since
 	batches    *mongo.Collection
 	schedules  *mongo.Collection
+	pauses     *mongo.Collection // of consumer groups
 
 	replays        *mongo.Collection
 	replayParts    *mongo.Collection // of the files of sessions
@@ -84,6 +85,7 @@ func New(db *mongo.Database) *Store {
 		hosts:      db.Collection("callback_hosts"),
 		batches:    db.Collection("batches"),
 		schedules:  db.Collection("schedules"),
+		pauses:     db.Collection("consumer_pauses"),
 
 		replays:        db.Collection("replays"),
 		replayParts:    db.Collection("replay_parts"),

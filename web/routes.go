@@ -85,6 +85,10 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	admin.PUT("/executions/:id/priority", s.handle(s.setPriority))
 	admin.POST("/executions/:id/drop", s.handle(s.drop))
 
+	admin.GET("/consumers", s.handle(s.consumerGroups))
+	admin.POST("/consumers/:group/pause", s.handle(s.pauseGroup))
+	admin.POST("/consumers/:group/resume", s.handle(s.resumeGroup))
+
 	replays := admin.Group("/replays")
 	replays.POST("", s.handle(s.createReplay))
 	replays.GET("", s.handle(s.listReplays))

@@ -136,6 +136,10 @@ type Server struct {
 	Clock        Clock
 	ClockHands   ClockHands
 
+	Groups      func(context.Context) ([]execution.ConsumerGroup, error) // how far the consumer groups are, but for pauses
+	GroupKinds  []execution.ConsumerGroup                                // all of them, without how far they are
+	GroupPauses GroupPauses
+
 	Replays     Replays
 	ReplayShelf ReplayShelf
 	ReplayHands ReplayHands

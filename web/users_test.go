@@ -36,6 +36,9 @@ var forOperators = []struct{ method, path, body string }{
 	{"PATCH", "/api/v1/admin/pools/default", `{"max_executions":1}`},
 	{"POST", "/api/v1/admin/pools/default/pause", ""},
 	{"POST", "/api/v1/admin/pools/default/resume", ""},
+	{"GET", "/api/v1/admin/consumers", ""},
+	{"POST", "/api/v1/admin/consumers/recorder/pause", `{"reason":"x"}`},
+	{"POST", "/api/v1/admin/consumers/recorder/resume", ""},
 	{"PUT", "/api/v1/admin/executions/x1/priority", `{"priority":"high"}`},
 	{"POST", "/api/v1/admin/executions/x1/drop", ""},
 	{"POST", "/api/v1/sagas/x1/retry-step", ""},
@@ -125,7 +128,7 @@ func TestEachRouteIsGuarded(t *testing.T) {
 	}
 	for _, r := range forOperators {
 		path, _, _ := strings.Cut(r.path, "?")
-		known[r.method+" "+strings.NewReplacer("x1", ":id", "/pools/default", "/pools/:pool", "/projections/events", "/projections/:name").Replace(path)] = true
+		known[r.method+" "+strings.NewReplacer("x1", ":id", "/pools/default", "/pools/:pool", "/consumers/recorder", "/consumers/:group", "/projections/events", "/projections/:name").Replace(path)] = true
 	}
 	for _, r := range ofReplays {
 		known[strings.NewReplacer(" ", " "+replays, "r1", ":id").Replace(r)] = true

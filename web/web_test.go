@@ -231,6 +231,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	s.withGroups(m)
 	s.withEvents(happened(1)...)
 	s.withRebuilder()
+	s.withConsumers()
 	return s, m, g
 }
 

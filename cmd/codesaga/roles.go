@@ -69,7 +69,10 @@ func (a *app) bridge(ctx context.Context) error {
 	results := &bridge.Results{Store: s, Bus: bus, Log: a.log}
 	recorder := a.consumer(bus, bridge.RecorderGroup, bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
 	recorder.Unordered = true // chunks are numbered, so those that wait are written together
+	warden := &bridge.Warden{Gate: new(bridge.Gate), Paused: s.PausedGroups, Groups: a.groups, Metrics: a.counts, Log: a.log}
+	warden.Begin(ctx)
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return warden.Run(ctx) })
 	for _, c := range []*bridge.Consumer{
 		a.consumer(bus, bridge.FactsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell))),
 		a.consumer(bus, bridge.ResultsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do)),
@@ -77,9 +80,15 @@ func (a *app) bridge(ctx context.Context) error {
 		a.consumer(bus, bridge.ProjectorGroup, bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
 		recorder,
 	} {
+		c.Gate = warden.Gate
 		g.Go(func() error { return c.Run(ctx) })
 	}
 	return g.Wait()
+}
+
+// groups tells how far the consumer groups are.
+func (a *app) groups(ctx context.Context) ([]execution.ConsumerGroup, error) {
+	return a.cluster.Groups(ctx, bridge.Topics(list(a.Pools)...)...)
 }
 
 // web serves people.
@@ -115,6 +124,7 @@ func (a *app) web(ctx context.Context) error {
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
+		Groups: a.groups, GroupKinds: bridge.GroupKinds(bridge.Topics(list(a.Pools)...)...), GroupPauses: s,
 		Replays: s, ReplayShelf: s, ReplayHands: sagas, ReplayRules: a.replayRules(rules.Check),
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,

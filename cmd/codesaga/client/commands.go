@@ -79,6 +79,11 @@ var Commands = []Command{
 		{Name: "watch", Args: "[--json] ID", Help: "follow a replay to its end", do: doReplayWatch},
 		{Name: "download", Args: "[--output FILE] ID", Help: "write the file of a replay", do: doReplayDownload},
 	}},
+	{Name: "consumers", Args: "COMMAND", Help: "who reads the topics (operators)", do: doGroup, Sub: []Command{
+		{Name: "list", Args: "[--partitions] [--json]", Help: "show how far the consumer groups are", do: doConsumersList},
+		{Name: "pause", Args: "--reason TEXT GROUP", Help: "let a group do nothing more until resumed", do: doConsumersPause},
+		{Name: "resume", Args: "GROUP", Help: "let a group go on where it was", do: doConsumersResume},
+	}},
 	{Name: "languages", Args: "[--json]", Help: "list the languages that scripts can be in", do: doLanguages},
 }
 

@@ -17,6 +17,8 @@ const queueJSON = `{"pools":[
 // told is what the API answers to the commands of TestWhatOperatorsSee.
 var told = map[string]string{
 	"/admin/queue": queueJSON,
+	"/admin/consumers": `{"items":[{"name":"recorder","topic":"execution_output","members":2,"lag":7,"partitions":[{"partition":0,"committed_offset":3,"end_offset":10,"lag":7},{"partition":1,"committed_offset":null,"end_offset":0,"lag":0}],
+		"paused":{"by":"op","reason":"a\u001b[2Jlook","at":"2000-01-01T00:00:00Z"}},{"name":"kube","topic":"execution_tasks","members":1,"lag":0,"partitions":[],"paused":null}]}`,
 	"/executions/x1/saga": `{"execution_id":"x1","user_id":"ann","state":"failed","failed_step":"create_pod","error":"no\nanswer","started_at":"2000-01-01T00:00:00Z","closed_at":"2000-01-01T00:01:00Z",
 		"steps":[{"name":"allocate","state":"undone","attempts":1,"started_at":"2000-01-01T00:00:00.010Z","ended_at":"2000-01-01T00:00:00.020Z","undone_at":"2000-01-01T00:00:59Z"},
 			{"name":"create_pod","state":"failed","attempts":3,"started_at":"2000-01-01T00:00:01Z","ended_at":"2000-01-01T00:00:31Z","error":"no answer"}],
@@ -44,6 +46,20 @@ default  0         0     100     20   0
 POOL     USER     WAITING  RUNNING
 default  ann [2J  119      5
 default  bob      1        5
+`},
+	{"consumers list", `
+GROUP     TOPIC             MEMBERS  LAG  PAUSED BY  SINCE                 REASON
+recorder  execution_output  2        7    op         2000-01-01T00:00:00Z  a [2Jlook
+kube      execution_tasks   1        0    -          -                     -
+`},
+	{"consumers list --partitions", `
+GROUP     TOPIC             MEMBERS  LAG  PAUSED BY  SINCE                 REASON
+recorder  execution_output  2        7    op         2000-01-01T00:00:00Z  a [2Jlook
+kube      execution_tasks   1        0    -          -                     -
+
+GROUP     PARTITION  COMMITTED  END  LAG
+recorder  0          3          10   7
+recorder  1          -          0    0
 `},
 	{"saga x1", `
 execution    x1
@@ -126,6 +142,8 @@ func TestWhatOperatorsDo(t *testing.T) {
 		{"queue move x1 low", "PUT /admin/executions/x1/priority", `{"priority":"low"}`, []string{"409"}, exitPlatform},
 		{"queue drop x1", "POST /admin/executions/x1/drop", `{}`, nil, 0},
 		{"queue drop x1 --reason enough", "POST /admin/executions/x1/drop", `{"reason":"enough"}`, []string{"409"}, exitPlatform},
+		{"consumers resume recorder", "POST /admin/consumers/recorder/resume", ``, nil, 0},
+		{"consumers resume ../x", "POST /admin/consumers/..%2Fx/resume", ``, []string{"404"}, exitPlatform},
 		{"saga retry-step x1", "POST /sagas/x1/retry-step", ``, nil, 0},
 		{"saga retry-step x1", "POST /sagas/x1/retry-step", ``, []string{"403"}, exitPlatform},
 	}
@@ -146,6 +164,17 @@ func TestWhatOperatorsDo(t *testing.T) {
 	}
 }
 
+// Who pauses a group is told what waits now.
+func TestPausingAConsumerGroupSaysWhatThatMeans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{answers: map[string]string{"POST /admin/consumers/recorder/pause": `{"name":"recorder","purpose":"Stores\noutput.","paused":{}}`}}
+		code, stdout, stderr := doUnreal(t, p, "consumers", "pause", "recorder", "--reason", "a look")
+		if code != 0 || stdout != "Stores output.\n" || stderr != "" || p.bodies[0] != `{"reason":"a look"}` {
+			t.Errorf("%d %q %q %q", code, stdout, stderr, p.bodies)
+		}
+	})
+}
+
 func TestOperatorsWhoAreWrong(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"queue fly", "usage: codesaga queue"},
@@ -161,6 +190,8 @@ func TestOperatorsWhoAreWrong(t *testing.T) {
 		{"queue move x1", "usage: codesaga queue move"},
 		{"queue move x1 urgent", "none of critical"},
 		{"queue drop", "usage: codesaga queue drop"},
+		{"consumers", "which of its commands"},
+		{"consumers pause recorder", "--reason is needed"},
 		{"batch", "which of its commands"},
 		{"batch fly", "which of its commands"},
 		{"usage --csv --json", "exclude each other"},
