@@ -56,6 +56,10 @@ func (s *Store) indexes() []index {
 		{of: s.replays, name: "ended", fields: up("ended"), sparse: true},
 		{of: s.replayParts, name: "in_order", fields: up("session", "sequence")},
 		{of: s.replayFailures, name: "in_order", fields: up("session", "sequence")},
+		{of: s.letters, name: "newest", fields: bson.D{{Key: "captured_at", Value: -1}, {Key: "_id", Value: -1}}},
+		{of: s.letters, name: "status_newest", fields: bson.D{{Key: "status", Value: 1}, {Key: "captured_at", Value: -1}, {Key: "_id", Value: -1}}},
+		{of: s.letters, name: "of_key", fields: up("origin.group", "origin.topic", "origin.partition", "key", "origin.offset")},
+		{of: s.letters, name: "life", fields: up("expires"), life: time.Second},
 		{of: s.hours, name: "life", fields: up("hour"), life: figureLife},
 		{of: s.rebuilds, name: "newest", fields: append(up("projection"), bson.E{Key: "started_at", Value: -1})},
 	}...)

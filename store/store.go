@@ -46,6 +46,10 @@ type Store struct {
 	schedules  *mongo.Collection
 	pauses     *mongo.Collection // of consumer groups
 
+	letters         *mongo.Collection // that are dead
+	redrivePolicies *mongo.Collection // that were set
+	alarms          *mongo.Collection // that were raised
+
 	replays        *mongo.Collection
 	replayParts    *mongo.Collection // of the files of sessions
 	replayFailures *mongo.Collection // one document for each event that a session could not write
@@ -86,6 +90,10 @@ func New(db *mongo.Database) *Store {
 		batches:    db.Collection("batches"),
 		schedules:  db.Collection("schedules"),
 		pauses:     db.Collection("consumer_pauses"),
+
+		letters:         db.Collection("letters"),
+		redrivePolicies: db.Collection("redrive_policies"),
+		alarms:          db.Collection("alarms"),
 
 		replays:        db.Collection("replays"),
 		replayParts:    db.Collection("replay_parts"),
@@ -181,3 +189,6 @@ func kinded(err error) error {
 	}
 	return err
 }
+
+// moment is now, as the database keeps it.
+func moment() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
