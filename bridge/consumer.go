@@ -134,11 +134,17 @@ func (c *Consumer) lost(ctx context.Context, fail context.CancelCauseFunc, err e
 // settle handles m, or buries it. It returns an error only when ctx is done,
 // and then m is as good as never fetched.
 func (c *Consumer) settle(ctx context.Context, m kafka.Message) error {
-	if replayed(m) { // somebody has copied it here: it must not happen again
+	r, again := redriven(m)
+	if replayed(m) || again && r.group != c.Group { // somebody has copied it here, where it must not happen again, or for another group
 		c.Metrics.count(c, "skipped")
 		return nil
 	}
 	f, err := c.attempt(ctx, m)
+	if err == nil && again {
+		if err := c.receipt(ctx, m, r); err != nil {
+			return err
+		}
+	}
 	if err == nil {
 		c.Metrics.count(c, "handled")
 		c.Metrics.typed(c, m)

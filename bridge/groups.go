@@ -19,6 +19,7 @@ var purposes = map[string]string{
 	ResultsGroup:   "Stores results. Paused, runs have ended and no result, and their streams stay open.",
 	CallbacksGroup: "Starts callbacks. Paused, nobody is called back.",
 	ProjectorGroup: "Keeps the event store and the statuses. Paused, timelines, streams and statuses stand still.",
+	LettersGroup:   "Keeps dead letters. Paused, they stay in their topic and nothing is redriven.",
 	RecorderGroup:  "Stores output. Paused, output is only live, and results wait half a minute for it and then do without.",
 }
 

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -18,6 +19,9 @@ type Metrics struct {
 	waiting     *prometheus.GaugeVec
 	members     *prometheus.GaugeVec
 	paused      *prometheus.GaugeVec
+	dead        *prometheus.GaugeVec
+	oldest      prometheus.Gauge
+	alarm       *prometheus.GaugeVec
 	subscribers prometheus.Gauge
 	dropped     prometheus.Counter
 }
@@ -50,6 +54,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "codesaga_consumer_group_paused",
 			Help: "1 while an operator has paused the group.",
 		}, []string{"topic", "group"}),
+		dead: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_letters",
+			Help: "Dead letters by status.",
+		}, []string{"status"}),
+		oldest: f.NewGauge(prometheus.GaugeOpts{
+			Name: "codesaga_letters_oldest_seconds",
+			Help: "Age of the oldest dead letter that waits.",
+		}),
+		alarm: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_letters_alarm",
+			Help: "1 for the level of the alarm about dead letters that wait: ok, warning, critical.",
+		}, []string{"level"}),
 		subscribers: f.NewGauge(prometheus.GaugeOpts{
 			Name: "codesaga_bridge_subscribers",
 			Help: "Streams that hear of updates from this process.",
@@ -82,6 +98,23 @@ func (m *Metrics) groups(all []execution.ConsumerGroup, gate *Gate) {
 		m.waiting.WithLabelValues(g.Topic, g.Name).Set(float64(g.Lag))
 		m.members.WithLabelValues(g.Topic, g.Name).Set(float64(g.Members))
 		m.paused.WithLabelValues(g.Topic, g.Name).Set(map[bool]float64{true: 1}[gate.holds(g.Name)])
+	}
+}
+
+// letters tells how many dead letters there are.
+func (m *Metrics) letters(f execution.LetterFigures, level string, now time.Time) {
+	if m == nil {
+		return
+	}
+	for _, status := range execution.LetterStatuses {
+		m.dead.WithLabelValues(string(status)).Set(float64(f.ByStatus[status]))
+	}
+	m.oldest.Set(0)
+	if f.Waiting > 0 {
+		m.oldest.Set(now.Sub(f.Oldest).Seconds())
+	}
+	for _, one := range []string{AlarmOK, AlarmWarning, AlarmCritical} {
+		m.alarm.WithLabelValues(one).Set(map[bool]float64{true: 1}[one == level])
 	}
 }
 
