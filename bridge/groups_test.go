@@ -21,7 +21,7 @@ import (
 // that never began.
 func TestGroupsTellHowFarTheyAre(t *testing.T) {
 	t.Parallel()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "p_"+OutputTopic, "p_"+DeadTopic))
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "p_"+OutputTopic))
 	if err != nil {
 		t.Fatal(err)
 	}

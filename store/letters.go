@@ -191,6 +191,14 @@ func (s *Store) StepLetter(ctx context.Context, id string) (l execution.Letter, 
 	}
 }
 
+// UnsendLetter notes that the letter id was not written in a round, which was
+// begun: the next step sends it again.
+func (s *Store) UnsendLetter(ctx context.Context, id string, round int) error {
+	_, err := s.letters.UpdateOne(ctx, bson.M{"_id": id, "status": execution.LetterScheduled, "round": round, "sent": bson.M{"$exists": true}},
+		bson.M{"$set": bson.M{"sent": moment().Add(-redriveLost)}})
+	return kinded(err)
+}
+
 // before is the first letter of the same key that has to take effect before l:
 // what was parked or put aside is not waited for.
 func (s *Store) before(ctx context.Context, l execution.Letter) (id string, err error) {

@@ -104,8 +104,11 @@ func TestALostRedriveIsSentAgain(t *testing.T) {
 	l := capture(t, s, dead(1, "x", "internal"))
 	due(t, s, l.ID)
 	sent(t, s, l.ID, 1)
-	_, err := s.letters.UpdateOne(t.Context(), bson.M{"_id": l.ID}, bson.M{"$set": bson.M{"sent": time.Now().Add(-redriveLost)}})
-	must(t, err)
+	must(t, s.UnsendLetter(t.Context(), l.ID, 2)) // of another round
+	if _, _, send, err := s.StepLetter(t.Context(), l.ID); err != nil || send {
+		t.Errorf("sent %v, %v", send, err)
+	}
+	must(t, s.UnsendLetter(t.Context(), l.ID, 1))
 	sent(t, s, l.ID, 1)
 	if ids, err := s.LettersDue(t.Context(), time.Now().Add(time.Minute+redriveLost)); err != nil || !slices.Equal(ids, []string{l.ID}) {
 		t.Errorf("%q, %v", ids, err)
