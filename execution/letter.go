@@ -162,6 +162,7 @@ type RedriveReport struct {
 	Total      int              `json:"total"`
 	Successful int              `json:"successful"`
 	Failed     int              `json:"failed"`
+	More       bool             `json:"more"` // there are others that match: ask again
 	Details    []RedriveOutcome `json:"details"`
 }
 

@@ -232,6 +232,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	s.withEvents(happened(1)...)
 	s.withRebuilder()
 	s.withConsumers()
+	s.withLetters()
 	return s, m, g
 }
 

@@ -84,6 +84,18 @@ var Commands = []Command{
 		{Name: "pause", Args: "--reason TEXT GROUP", Help: "let a group do nothing more until resumed", do: doConsumersPause},
 		{Name: "resume", Args: "GROUP", Help: "let a group go on where it was", do: doConsumersResume},
 	}},
+	{Name: "letters", Args: "COMMAND", Help: "messages that could not be handled (operators)", do: doGroup, Sub: []Command{
+		{Name: "list", Args: "[flags]", Help: "list dead letters, newest first", do: doLettersList},
+		{Name: "show", Args: "[--json] ID", Help: "show one, what it says and what happened to it", do: doLettersShow},
+		{Name: "retry", Args: "[flags] [ID…]", Help: "have some handled again, now", do: doLettersRetry},
+		{Name: "discard", Args: "--reason TEXT ID", Help: "give one up; for 90 days it can be restored", do: doLettersDecide},
+		{Name: "archive", Args: "--reason TEXT ID", Help: "put one aside for 90 days", do: doLettersDecide},
+		{Name: "restore", Args: "--reason TEXT ID", Help: "park one again that was put aside", do: doLettersDecide},
+		{Name: "stats", Args: "[--json]", Help: "count them", do: doLettersStats},
+		{Name: "policies", Args: "[--json]", Help: "list how they are retried", do: doLettersPolicies},
+		{Name: "set-policy", Args: "[flags] STRATEGY", Help: "set how some are retried: immediate, fixed_interval, exponential_backoff, scheduled or manual", do: doLettersPolicy},
+		{Name: "unset-policy", Args: "POLICY", Help: "go back to the default", do: doLettersUnset},
+	}},
 	{Name: "languages", Args: "[--json]", Help: "list the languages that scripts can be in", do: doLanguages},
 }
 
