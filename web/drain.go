@@ -62,20 +62,20 @@ func (s *shutdown) view() shutdownView {
 // Drain is to be called when Closing is closed. It lets no new streams begin,
 // waits until none is left, and then has shut end the server around the handler
 // until its context ends. It returns the error of shut, and takes no longer than
-// the three phases together.
-func (s *Server) Drain(shut func(context.Context) error) error {
+// the three phases together; none at all when ctx ends.
+func (s *Server) Drain(ctx context.Context, shut func(context.Context) error) error {
 	empty := s.seats.shut()
-	s.pass(phaseNotifying, s.Phases.Notify, empty)
-	s.pass(phaseDraining, s.Phases.Drain, empty)
+	s.pass(ctx, phaseNotifying, s.Phases.Notify, empty)
+	s.pass(ctx, phaseDraining, s.Phases.Drain, empty)
 	s.shutdown.enter(phaseClosing, s.Phases.Close)
 	defer s.shutdown.enter(phaseComplete, 0)
-	ctx, stop := context.WithTimeout(context.Background(), s.Phases.Close)
+	ctx, stop := context.WithTimeout(ctx, s.Phases.Close)
 	defer stop()
 	return shut(ctx)
 }
 
-// pass goes through a phase until empty is closed.
-func (s *Server) pass(p phase, most time.Duration, empty <-chan struct{}) {
+// pass goes through a phase until empty is closed or ctx ends.
+func (s *Server) pass(ctx context.Context, p phase, most time.Duration, empty <-chan struct{}) {
 	select {
 	case <-empty:
 		return
@@ -87,6 +87,7 @@ func (s *Server) pass(p phase, most time.Duration, empty <-chan struct{}) {
 	defer over.Stop()
 	select {
 	case <-empty:
+	case <-ctx.Done():
 	case <-over.C:
 	}
 }

@@ -28,7 +28,7 @@ func TestDrainEndsAtOnceWithoutStreams(t *testing.T) {
 		start := time.Now()
 		stop()
 		shut := false
-		err := s.Drain(func(ctx context.Context) error {
+		err := s.Drain(context.Background(), func(ctx context.Context) error {
 			until, _ := ctx.Deadline()
 			shut = time.Until(until) == 10*time.Second
 			return nil
@@ -58,7 +58,7 @@ func TestDrainGoesThroughItsPhases(t *testing.T) {
 			stop()
 			drained := make(chan time.Duration, 1)
 			go func() {
-				_ = s.Drain(func(context.Context) error { return nil })
+				_ = s.Drain(context.Background(), func(context.Context) error { return nil })
 				drained <- time.Since(start)
 			}()
 			synctest.Wait()
@@ -113,7 +113,7 @@ func TestDrainDoesNotWaitForEver(t *testing.T) {
 		}
 		start := time.Now()
 		stop()
-		err := s.Drain(func(ctx context.Context) error {
+		err := s.Drain(context.Background(), func(ctx context.Context) error {
 			if s.shutdown.view().Phase != phaseClosing {
 				t.Errorf("%+v", s.shutdown.view())
 			}
