@@ -118,9 +118,9 @@ func (a *app) web(ctx context.Context) error {
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
-		AsyncAPI: topics,
-		About:    web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
-		Checks:   a.checks(s.Ping, sagas.Ping, live.Ready()),
+		AsyncAPI:   topics,
+		About:      web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
+		Checks:     a.checks(s.Ping, sagas.Ping, live.Ready()),
 		MaxStreams: a.MaxStreams, Heartbeat: a.Heartbeat, Closing: ctx.Done(), Phases: a.phases(), Registry: a.registry, Log: a.log,
 	}
 	if a.CallbackSecret != "" {
