@@ -184,6 +184,10 @@ func (s *Server) hear(ctx context.Context, c *gin.Context, conn *websocket.Conn,
 		case <-ctx.Done():
 			return
 		}
+		if a.last {
+			<-ctx.Done() // the feed ends it
+			return
+		}
 	}
 }
 

@@ -103,9 +103,7 @@ func TestSocketHasTheFramesOfTheStream(t *testing.T) {
 	if _, resp, err := dial(t, s, "?last_event_id=end"); err == nil || resp.StatusCode != 204 {
 		t.Errorf("behind the end: %v %v", resp, err)
 	}
-	if s.seats.open() != 0 {
-		t.Errorf("%d seats are taken", s.seats.open())
-	}
+	emptied(t, s)
 }
 
 func TestSocketThatIsRefused(t *testing.T) {
