@@ -42,14 +42,19 @@ var parts = []part{
 	{"throughput", throughput},
 	{"crowd", crowd},
 	{"replay", replay},
+	{"reconnect", reconnect},
+	{"subscribers", subscribe},
 }
 
 // run measures the parts that are named; all if none is.
 func run(ctx context.Context) error {
 	names := os.Args[1:]
+	if len(names) > 2 && names[0] == audienceWord {
+		return runAudience(ctx, names[1], names[2:])
+	}
 	for _, name := range names {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd or replay", name)
+			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd, replay, reconnect or subscribers", name)
 		}
 	}
 	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))
