@@ -27,8 +27,8 @@ const (
 type platform struct {
 	server    string   // URL
 	webs      []string // likewise, of all that serve people
-	prefix    string // of topics
-	dir       string // of logs
+	prefix    string   // of topics
+	dir       string   // of logs
 	database  string
 	bin       string
 	env       []string
