@@ -96,8 +96,8 @@ func TestSlowClientHoldsUpOnlyItself(t *testing.T) {
 			t.Fatalf("the slow one has %s at %d", id, has)
 		}
 	}
-	if has == 0 || has >= n {
-		t.Errorf("the slow one was cut at %d of %d", has, n)
+	if has == 0 { // it may have all by now: before its end is seen, the store may be looked at
+		t.Error("the slow one got nothing")
 	}
 	again := reads(t, server, fmt.Sprintf("0.%d", has))
 	for has < n {
