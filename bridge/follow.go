@@ -77,6 +77,8 @@ func (r *Router) follow(ctx context.Context, topic string, partition int, offset
 		ErrorLogger:    r.Cluster.errors("kafka follower"),
 	})
 	defer reader.Close()
+	r.readers.Add(1)
+	defer r.readers.Add(-1)
 	err := reader.SetOffset(offset) // fails only when the reader is closed
 	var down outage
 	for err == nil {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/codesaga/codesaga/execution"
 )
@@ -20,6 +21,8 @@ type Router struct {
 	Cluster Cluster
 	Codecs  *Codecs
 	Metrics *Metrics // may be nil
+
+	readers atomic.Int64 // of partitions
 
 	mu    sync.Mutex
 	subs  map[execution.ID]map[*subscriber]bool
@@ -99,6 +102,22 @@ func (r *Router) cut(id execution.ID) {
 	}
 }
 
+// Figures tells how r stands.
+func (r *Router) Figures() execution.LiveFigures {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := execution.LiveFigures{Readers: int(r.readers.Load()), Executions: len(r.subs), MaxUpdates: maxUpdates, MaxBytes: maxBytes}
+	for _, of := range r.subs {
+		f.Subscribers += len(of)
+		for s := range of {
+			s.settle()
+			f.Updates, f.Bytes = f.Updates+len(s.updates), f.Bytes+s.bytes
+			f.FullestUpdates, f.FullestBytes = max(f.FullestUpdates, len(s.updates)), max(f.FullestBytes, s.bytes)
+		}
+	}
+	return f
+}
+
 // drop closes the channel once, however often it is called. The caller holds mu.
 func (r *Router) drop(id execution.ID, s *subscriber) {
 	if !r.subs[id][s] {
@@ -116,10 +135,7 @@ func (r *Router) drop(id execution.ID, s *subscriber) {
 // so that nobody else adds to the channel; what was taken out of it is found by
 // its length.
 func (s *subscriber) take(u execution.Update) bool {
-	for len(s.sizes) > len(s.updates) {
-		s.bytes -= s.sizes[0]
-		s.sizes = s.sizes[1:]
-	}
+	s.settle()
 	size := 1 << 8 // an event, about
 	if u.Chunk != nil {
 		size += len(u.Chunk.Bytes)
@@ -130,4 +146,13 @@ func (s *subscriber) take(u execution.Update) bool {
 	s.updates <- u // has room
 	s.sizes, s.bytes = append(s.sizes, size), s.bytes+size
 	return true
+}
+
+// settle takes note of what was taken out of the channel. The caller holds the
+// router's lock.
+func (s *subscriber) settle() {
+	for len(s.sizes) > len(s.updates) {
+		s.bytes -= s.sizes[0]
+		s.sizes = s.sizes[1:]
+	}
 }

@@ -45,3 +45,16 @@ func (p *Position) Advance(u Update) bool {
 	p.Event, p.Output = max(p.Event, u.At.Event), max(p.Output, u.At.Output)
 	return true
 }
+
+// LiveFigures is how a live feed stands, which hands updates to subscribers and
+// drops those who lag.
+type LiveFigures struct {
+	Readers     int // of partitions
+	Subscribers int
+	Executions  int // that they subscribed to
+	Updates     int // that wait for subscribers, all together
+	Bytes       int // likewise, about
+
+	FullestUpdates, FullestBytes int // that wait for the one who lags most in these
+	MaxUpdates, MaxBytes         int // that may
+}

@@ -362,8 +362,8 @@ func TestStreamOfABatch(t *testing.T) {
 			}
 		}
 		want := []string{`[4,"failed",false]`, `[2,"running",null]`, `[2,"error",false]`, `[2,"completed",true]`}
-		first, last := sent[0], sent[len(sent)-1]
-		if !slices.Equal(told, want) || first.event != "batch" || last.event != "end" || last.id != theEnd || !slices.Contains(beside, "retry: 2000") || !slices.Contains(beside, ": still here") {
+		first, last := sent[1], sent[len(sent)-1]
+		if !slices.Equal(told, want) || sent[0].event != "connected" || first.event != "batch" || last.event != "end" || last.id != theEnd || !slices.Contains(beside, "retry: 2000") || !strings.Contains(w.Body.String(), "event: heartbeat\n") {
 			t.Errorf("%v\n%v\n%v", told, sent, beside)
 		}
 		var whole struct {
@@ -414,7 +414,7 @@ func TestStreamOfABatchThatHasEnded(t *testing.T) {
 	running(m, g)
 	m.set("i4", end)
 	w := ask(s, "GET", batches+"/b1/stream", "")
-	if sent, _ := frames(w); len(sent) != 2 || sent[0].event != "batch" || sent[1].event != "end" {
+	if sent, _ := frames(w); len(sent) != 3 || sent[1].event != "batch" || sent[2].event != "end" {
 		t.Errorf("%s", w.Body)
 	}
 	if w := ask(s, "GET", batches+"/b1/stream", "", "Last-Event-ID", "end"); w.Code != 204 {

@@ -3,8 +3,10 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 	"unicode/utf8"
 
@@ -14,24 +16,56 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// A feed writes one response of Server-Sent Events.
+// A feed writes one stream of frames.
 type feed struct {
 	ctx    context.Context
 	id     execution.ID
-	w      paced
+	out    outlet
 	pool   string
 	view   func(context.Context, execution.ID) (View, error)
 	place  func(ctx context.Context, id execution.ID, pool string) (*execution.Queue, error)
 	frames *prometheus.CounterVec
-	beat   *time.Timer // rings when the feed has been silent too long
+	pulse  time.Duration   // how long it may be silent
+	beat   *time.Timer     // rings when it has been
+	told   <-chan struct{} // closed when the client is to hear of a shutdown; nil: it has
+	leave  *time.Timer     // rings when the feed is to end after that; nil: nobody said so
+
+	answers <-chan answer // to what the client says; nil: it cannot say anything
 
 	at     execution.Position // what the browser has
 	status execution.Status   // after the last event that was sent
 	queue  *execution.Queue   // as the browser knows it; nil: it does not wait, as far as is known
 	over   bool               // nothing more to send, or nobody to send it to
 	lost   bool               // nobody to send it to
+	slow   bool               // because the client did not read
 	err    error              // why the end could not be sent
 }
+
+// An outlet carries the frames of a feed.
+type outlet interface {
+	send(id, event string, data []byte) error // at once; the id may be empty
+	done(why string)                          // the feed ended
+}
+
+// sse is a response of Server-Sent Events.
+type sse struct{ w paced }
+
+func (o sse) send(id, event string, data []byte) error {
+	if id != "" {
+		id = "id: " + id + "\n"
+	}
+	return o.write(fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, event, data))
+}
+
+func (o sse) write(text string) error {
+	if _, err := o.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return o.w.ctl.Flush()
+}
+
+// done gives the connection back as it was.
+func (o sse) done(string) { _ = o.w.ctl.SetWriteDeadline(time.Time{}) }
 
 // StatusFrame is the data of a frame of the event "status". The parts are
 // those of the event that it tells of.
@@ -55,6 +89,14 @@ type OutputFrame struct {
 	Bytes    []byte           `json:"data_base64,omitempty"` // what is not UTF-8, perhaps for a character that is cut in two
 }
 
+// GapFrame is the data of a frame of the event "gap": what lies between two
+// positions does not come.
+type GapFrame struct {
+	Reason string `json:"reason"` // missing: it is not kept; unknown_id: the last ID is none of this stream
+	After  string `json:"after"`  // what the client has, as the last ID
+	Before string `json:"before"` // where the stream goes on: behind this
+}
+
 // openFeed begins a response that is a stream.
 func (s *Server) openFeed(c *gin.Context) *feed {
 	c.Header("Content-Type", "text/event-stream")
@@ -62,14 +104,23 @@ func (s *Server) openFeed(c *gin.Context) *feed {
 	c.Status(http.StatusOK)
 	ctl := http.NewResponseController(c.Writer)
 	_ = ctl.SetReadDeadline(time.Time{}) // one for the request would end its context
-	f := &feed{ctx: c.Request.Context(), w: paced{c.Writer, ctl}, frames: s.metrics.frames, beat: time.NewTimer(heartbeat)}
-	f.write("retry: 2000\n\n")
+	out := sse{paced{c.Writer, ctl}}
+	f := s.newFeed(c.Request.Context(), out)
+	f.lose(out.write("retry: 2000\n\n"))
+	f.connected()
 	return f
+}
+
+func (s *Server) newFeed(ctx context.Context, out outlet) *feed {
+	pulse := s.heartbeat()
+	return &feed{ctx: ctx, out: out, frames: s.metrics.frames, pulse: pulse, beat: time.NewTimer(pulse), told: s.Closing}
 }
 
 // ended says why a feed that is over ended.
 func (f *feed) ended() (why string, err error) {
 	switch {
+	case f.slow:
+		return "cut", nil
 	case f.lost || f.ctx.Err() != nil:
 		return "left", nil
 	case f.err != nil:
@@ -79,31 +130,63 @@ func (f *feed) ended() (why string, err error) {
 	}
 }
 
-// startFeed begins the response with how x stands.
-func (s *Server) startFeed(c *gin.Context, x execution.Execution, at execution.Position) *feed {
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	f := s.openFeed(c)
-	f.id, f.pool, f.at, f.view, f.place = x.ID, x.Pool, at, s.viewNow, s.Queue.Place
-	present := StatusFrame{ExecutionID: x.ID, Status: x.Status, Type: "snapshot", At: now, Outcome: x.Outcome}
-	if !x.Status.Terminal() {
-		present.Queue, f.queue = x.Queue, x.Queue
+// begin tells how x stands to a client whose last frame was last, and what of
+// the updates that it missed is not to be had.
+func (s *Server) begin(f *feed, x execution.Execution, last string, missed []execution.Update) {
+	f.id, f.pool, f.view, f.place = x.ID, x.Pool, s.viewNow, s.Queue.Place
+	var resumed bool
+	if f.at, resumed = execution.ParsePosition(last); last != "" && !resumed {
+		f.control("gap", GapFrame{Reason: "unknown_id", After: last, Before: f.at.String()})
 	}
-	f.control("status", present)
-	f.control("connected", gin.H{"connection_id": correlation(c), "server_time": now})
-	return f
+	for _, u := range missed {
+		if u.Chunk != nil {
+			f.gap(u)
+			break
+		}
+	}
+	if !x.Status.Terminal() {
+		f.queue = x.Queue
+	}
+	f.status = x.Status
+	f.present(x.Outcome)
+	if !resumed {
+		f.status = execution.Queued // as it was at the beginning
+	}
 }
+
+// present tells how the execution stands.
+func (f *feed) present(o *execution.Outcome) {
+	f.control("status", StatusFrame{ExecutionID: f.id, Status: f.status, Type: "snapshot", At: now(), Outcome: o, Queue: f.queue})
+}
+
+// gap says that there is something missing before u, which is output, if that is
+// so.
+func (f *feed) gap(u execution.Update) (any bool) {
+	if u.Follows(f.at) {
+		return false
+	}
+	before := execution.Position{Event: f.at.Event, Output: u.At.Output - 1}
+	f.control("gap", GapFrame{Reason: "missing", After: f.at.String(), Before: before.String()})
+	f.at = before
+	return true
+}
+
+// now is the time as frames have it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // serveFeed has follow write to f, which is of the kind of thing that c is about,
 // and notes why that ended.
 func (s *Server) serveFeed(c *gin.Context, f *feed, of string, follow func() (why string, err error)) {
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
-	defer f.done()
-	why, err := follow()
+	why := "error" // also after a panic
+	defer func() { f.done(why) }()
+	how, err := follow()
 	if err != nil {
 		s.Log.Error("stream failed", of, c.Param("id"), "correlation_id", correlation(c), "err", err)
 		f.control("error", problemOf(c, err))
 	}
+	why = how
 	s.metrics.ended.WithLabelValues(why).Inc()
 }
 
@@ -116,11 +199,12 @@ func (s *Server) poll(f *feed, first time.Duration, look func() (pause time.Dura
 		select {
 		case <-f.ctx.Done():
 			return "left", nil
-		case <-s.Closing: // the browser comes back, to another process
-			f.control("shutdown", gin.H{"grace_seconds": 0, "reconnect_after": 2})
+		case <-f.told:
+			f.farewell(s.Phases)
+		case <-f.left(): // the browser comes back, to another process
 			return "shutdown", nil
 		case <-f.beat.C:
-			f.write(": still here\n\n")
+			f.alive()
 		case <-next.C:
 			pause, err := look()
 			if err != nil && f.ctx.Err() == nil {
@@ -132,15 +216,21 @@ func (s *Server) poll(f *feed, first time.Duration, look func() (pause time.Dura
 	return f.ended()
 }
 
-// done gives the connection back as it was.
-func (f *feed) done() {
+// done ends it; why says why it ended.
+func (f *feed) done(why string) {
 	f.beat.Stop()
-	_ = f.w.ctl.SetWriteDeadline(time.Time{})
+	if f.leave != nil {
+		f.leave.Stop()
+	}
+	f.out.done(why)
 }
 
 // send writes those of updates that the browser does not have.
 func (f *feed) send(updates ...execution.Update) {
 	for _, u := range updates {
+		if u.Chunk != nil && !f.over && f.gap(u) {
+			f.present(nil)
+		}
 		switch {
 		case f.over || !f.at.Advance(u):
 		case u.Last():
@@ -170,7 +260,7 @@ func (f *feed) refresh() {
 		return
 	}
 	f.queue = q
-	f.control("status", StatusFrame{ExecutionID: f.id, Status: f.status, Type: "queue", At: time.Now().UTC().Truncate(time.Millisecond), Queue: q})
+	f.control("status", StatusFrame{ExecutionID: f.id, Status: f.status, Type: "queue", At: now(), Queue: q})
 }
 
 // end sends the result, which is stored, and is the last of the feed.
@@ -213,29 +303,35 @@ func statusAfter(was execution.Status, e execution.Event) execution.Status {
 // count it.
 func (f *feed) control(event string, data any) { f.frame("", event, data) }
 
+// connected is the first frame of every stream.
+func (f *feed) connected() {
+	f.control("connected", gin.H{"connection_id": execution.NewID(), "server_time": now()})
+}
+
+// alive is sent so that a silent stream can be told from a dead one, on both
+// sides.
+func (f *feed) alive() { f.control("heartbeat", gin.H{"server_time": now()}) }
+
+// frame sends one at once.
 func (f *feed) frame(id, event string, data any) {
 	b, err := json.Marshal(data)
 	if err != nil {
 		f.over, f.err = true, err
 		return
 	}
-	if id != "" {
-		id = "id: " + id + "\n"
-	}
-	f.write(fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, event, b))
-	f.frames.WithLabelValues(event).Inc()
-}
-
-// write sends text at once.
-func (f *feed) write(text string) {
 	if f.lost {
 		return
 	}
-	if _, err := f.w.Write([]byte(text)); err != nil {
-		f.lost = true
-	} else if err := f.w.ctl.Flush(); err != nil {
-		f.lost = true
+	f.lose(f.out.send(id, event, b))
+	f.frames.WithLabelValues(event).Inc()
+	f.beat.Reset(f.pulse)
+}
+
+// lose notes that there is nobody to write to, if err says so.
+func (f *feed) lose(err error) {
+	if err == nil {
+		return
 	}
-	f.over = f.over || f.lost
-	f.beat.Reset(heartbeat)
+	f.over, f.lost = true, true
+	f.slow = errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }

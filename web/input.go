@@ -56,33 +56,54 @@ func (s *Server) input(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	x, err := s.mine(c)
-	if err == nil && x.Interactive {
-		x, err = s.begun(c.Request.Context(), x)
-	}
+	x, err := s.listening(c.Request.Context(), c)
 	if err != nil {
 		return err
-	}
-	switch {
-	case x.Status.Terminal():
-		return ended(x)
-	case !x.Interactive:
-		return execution.Errorf(execution.Conflict, "execution %s is not interactive", x.ID)
-	case x.Status != execution.Running:
-		return execution.Errorf(execution.Conflict, "execution %s does not run yet: %s", x.ID, x.Status)
 	}
 	if !s.pace.allow(c.GetString("user"), time.Now()) {
 		return execution.Coded(execution.Exhausted, "too_many_inputs", "send less often, and more at a time")
 	}
-	err = s.Bus.Send(c.Request.Context(), execution.Task{
-		Action: execution.Pass, ExecutionID: x.ID, UserID: x.UserID, Pool: x.Pool, Language: x.Language,
-		Attempt: x.Attempt, CorrelationID: correlation(c), Feed: &feed,
-	})
-	if err != nil {
+	if err := s.feedTo(c.Request.Context(), c, x, feed); err != nil {
 		return err
 	}
 	c.JSON(http.StatusAccepted, gin.H{"id": feed.ID})
 	return nil
+}
+
+// passOn passes f on to the execution that c is about.
+func (s *Server) passOn(ctx context.Context, c *gin.Context, f execution.Feed) error {
+	x, err := s.listening(ctx, c)
+	if err != nil {
+		return err
+	}
+	return s.feedTo(ctx, c, x, f)
+}
+
+// listening returns the execution that c is about, if it can be told something.
+func (s *Server) listening(ctx context.Context, c *gin.Context) (execution.Execution, error) {
+	x, err := s.mine(c)
+	if err == nil && x.Interactive {
+		x, err = s.begun(ctx, x)
+	}
+	switch {
+	case err != nil:
+		return x, err
+	case x.Status.Terminal():
+		return x, ended(x)
+	case !x.Interactive:
+		return x, execution.Errorf(execution.Conflict, "execution %s is not interactive", x.ID)
+	case x.Status != execution.Running:
+		return x, execution.Errorf(execution.Conflict, "execution %s does not run yet: %s", x.ID, x.Status)
+	}
+	return x, nil
+}
+
+// feedTo sends f to x.
+func (s *Server) feedTo(ctx context.Context, c *gin.Context, x execution.Execution, f execution.Feed) error {
+	return s.Bus.Send(ctx, execution.Task{
+		Action: execution.Pass, ExecutionID: x.ID, UserID: x.UserID, Pool: x.Pool, Language: x.Language,
+		Attempt: x.Attempt, CorrelationID: correlation(c), Feed: &f,
+	})
 }
 
 // soonRuns is how long the row of an execution may be behind what its stream

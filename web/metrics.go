@@ -35,7 +35,7 @@ func newMetrics(r prometheus.Registerer, show bool) metrics {
 			Name: "codesaga_streams_open", Help: "Streams of executions that are open.",
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "codesaga_streams_ended_total", Help: "Streams that ended: with the result, because the client left, was too slow (cut), at a shutdown, or by an error.",
+			Name: "codesaga_streams_ended_total", Help: "Streams that ended: with the result, because the client left, was too slow (cut), at a shutdown, because its input could not be passed on (refused), or by an error.",
 		}, []string{"why"}),
 		frames: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "codesaga_stream_frames_total", Help: "Frames that were sent to streams.",
@@ -60,7 +60,7 @@ func (m metrics) request(c *gin.Context, took time.Duration) {
 		route = "none"
 	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(c.Writer.Status())).Inc()
-	if !strings.HasSuffix(route, "/stream") && c.Query("wait") == "" {
+	if !strings.HasSuffix(route, "/stream") && !strings.HasSuffix(route, "/ws") && c.Query("wait") == "" {
 		m.duration.WithLabelValues(method, route).Observe(took.Seconds())
 	}
 }

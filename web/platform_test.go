@@ -74,7 +74,7 @@ func TestDocumentHasEachField(t *testing.T) {
 		"ExpectedOutput": SubmittedExpected{Comparison: "x", Tolerance: new(float64)}, "Input": input{new(""), new(""), true, "x"},
 		"PoolPolicy": execution.PoolPolicy{PausedLanguages: []string{""}, Weights: []execution.Weight{{}}}, "PoolStatus": execution.PoolStatus{},
 		"SagaSummary": execution.SagaSummary{}, "Saga": execution.SagaView{CurrentStep: "x", FailedStep: "x", Error: "x"},
-		"Delivery": deliveryView{}, "Batch": BatchView{}, "BatchAccepted": accepted{}, "Schedule": ScheduleView{}, "Usage": execution.UsageRow{},
+		"StreamHealth": StreamHealth{}, "Delivery": deliveryView{}, "Batch": BatchView{}, "BatchAccepted": accepted{}, "Schedule": ScheduleView{}, "Usage": execution.UsageRow{},
 		"Rebuild": execution.Rebuild{Error: "x", FinishedAt: new(time.Time)}, "Projection": execution.Projection{},
 		"EventStats": execution.EventStats{}, "EventKind": execution.EventKind{}, "GroupStatistics": GroupStatistics{},
 		"ScheduleSubmission": ScheduleRequest{Cron: "x", Every: 1, TimeZone: "x", Overlap: "x", CatchUp: new(int64)},

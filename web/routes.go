@@ -62,6 +62,7 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	x.GET("/:id/events", s.handle(s.events))
 	x.GET("/:id/output", s.handle(s.output))
 	x.GET("/:id/stream", s.handle(s.stream))
+	x.GET("/:id/ws", s.handle(s.socket))
 	x.GET("/:id/artifacts", s.handle(s.artifacts))
 	x.POST("/:id/artifacts/links", s.handle(s.link))
 	x.GET("/:id/saga", s.handle(s.saga))
@@ -135,6 +136,7 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	schedules.POST("/:id/resume", s.handle(s.resumeSchedule))
 	schedules.POST("/:id/trigger", s.handle(s.triggerSchedule))
 
+	mine.GET("/streams/health", s.handle(s.operators), s.handle(s.streamHealth))
 	mine.GET("/usage", s.handle(s.usage))
 	mine.GET("/statistics", s.handle(s.ownStatistics))
 	mine.GET("/events", s.handle(s.ownEvents))

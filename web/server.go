@@ -3,12 +3,14 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -100,9 +102,13 @@ type Bus interface {
 	Publish(context.Context, ...execution.Event) error
 }
 
+// DefaultHeartbeat is how long a stream may be silent.
+const DefaultHeartbeat = 15 * time.Second
+
 // Live hands out updates as they come. A channel that closes means: too slow.
 type Live interface {
 	Subscribe(execution.ID) (updates <-chan execution.Update, stop func())
+	Figures() execution.LiveFigures
 }
 
 // Server answers HTTP. Its fields are set before the first call of Handler.
@@ -169,14 +175,16 @@ type Server struct {
 	CallbackURL   func(url string) error // what is wrong with one, a rule of the field; nil: there are no callbacks
 	LinkSecret    []byte                 // signs links to artifacts; empty: one of this process
 	About         About
-	AsyncAPI      []byte  // the contract of the topics, in JSON
-	Checks        []Check // of readiness
-	MaxStreams    int     // that a user may have open; 0: any number
+	AsyncAPI      []byte        // the contract of the topics, in JSON
+	Checks        []Check       // of readiness
+	MaxStreams    int           // that a user may have open here; 0: any number
+	Heartbeat     time.Duration // how long a stream may be silent; 0: DefaultHeartbeat
 
 	ContinueTraces bool   // a request is a part of the trace that its client says
 	TraceURL       string // of a trace, with {trace_id} in it; empty: they are shown nowhere
 
-	Closing  <-chan struct{}      // closed when streams are to end and no new ones to begin; nil: never
+	Closing  <-chan struct{}      // closed when streams are to end and no new ones to begin, see Drain; nil: never
+	Phases   Phases               // of that
 	Registry *prometheus.Registry // for the metrics of this room, and what /metrics shows; nil: one of its own
 	Log      *slog.Logger
 
@@ -184,6 +192,7 @@ type Server struct {
 	routes   *gin.Engine
 	metrics  metrics
 	seats    seats
+	shutdown shutdown
 	pace     pace
 	policies policyCache
 	batching *semaphore.Weighted
@@ -205,3 +214,6 @@ func (s *Server) closing() bool {
 		return false
 	}
 }
+
+// heartbeat is how long a stream may be silent.
+func (s *Server) heartbeat() time.Duration { return cmp.Or(s.Heartbeat, DefaultHeartbeat) }

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -12,16 +11,21 @@ import (
 )
 
 const (
-	theEnd    = "end"            // the id of a stream's last frame
-	heartbeat = 15 * time.Second // how long a stream may be silent
-	queueing  = 5 * time.Second  // between two looks at the place in the queue (parity AD-10)
-	patience  = time.Minute      // between a result that is stored and its event; after it the stream does without
+	theEnd   = "end"            // the id of a stream's last frame
+	quiet    = 15 * time.Second // between two looks at the store while nothing happens
+	queueing = 5 * time.Second  // between two looks at the place in the queue (parity AD-10)
+	patience = time.Minute      // between a result that is stored and its event; after it the stream does without
 )
 
 // stream sends what becomes of one execution, until its result is stored: each
 // update once and in order. The live feed makes it fast, the store makes it
 // complete.
 func (s *Server) stream(c *gin.Context) error {
+	return s.tell(c, func() (*feed, error) { return s.openFeed(c), nil })
+}
+
+// tell is stream over the feed that open opens.
+func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 	x, err := s.mine(c)
 	if err != nil {
 		return err
@@ -34,7 +38,7 @@ func (s *Server) stream(c *gin.Context) error {
 	defer leave()
 	live, stop := s.Live.Subscribe(x.ID) // before the store is read, so that nothing falls between
 	defer stop()
-	at, resumed := execution.ParsePosition(last)
+	at, _ := execution.ParsePosition(last)
 	missed, more, err := s.History.Since(c.Request.Context(), x.ID, at)
 	if err != nil {
 		return err
@@ -44,12 +48,12 @@ func (s *Server) stream(c *gin.Context) error {
 			return err
 		}
 	}
-	f := s.startFeed(c, x, at)
-	f.status = execution.Queued // as it was at the beginning
-	if resumed {
-		f.status = x.Status // as far as is known
+	f, err := open()
+	if err != nil {
+		return err
 	}
 	s.serveFeed(c, f, "execution", func() (string, error) {
+		s.begin(f, x, last, missed)
 		f.send(missed...)
 		return s.follow(f, live, more)
 	})
@@ -64,7 +68,7 @@ func (s *Server) enter(c *gin.Context) (last string, leave func(), err error) {
 		return last, nil, nil
 	}
 	if s.closing() {
-		return last, nil, execution.Errorf(execution.Unavailable, "no new streams while shutting down")
+		return last, nil, errClosing
 	}
 	leave, err = s.seats.take(c.GetString("user"), s.MaxStreams)
 	return last, leave, err
@@ -76,7 +80,7 @@ func (s *Server) enter(c *gin.Context) (last string, leave func(), err error) {
 // store, which has the events of one execution in order, can tell that none is
 // missing. If more, there is some in the store already.
 func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why string, err error) {
-	want, look := f.at, newLook(heartbeat)
+	want, look := f.at, newLook(quiet)
 	defer look.timer.Stop()
 	queue := time.NewTicker(queueing)
 	defer queue.Stop()
@@ -87,8 +91,9 @@ func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why s
 		select {
 		case <-f.ctx.Done():
 			return "left", nil
-		case <-s.Closing: // the browser comes back, to another process
-			f.control("shutdown", gin.H{"grace_seconds": 0, "reconnect_after": 2})
+		case <-f.told:
+			f.farewell(s.Phases)
+		case <-f.left(): // the browser comes back, to another process
 			return "shutdown", nil
 		case u, ok := <-live:
 			switch {
@@ -107,7 +112,11 @@ func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why s
 				f.refresh()
 			}
 		case <-f.beat.C:
-			f.write(": still here\n\n")
+			f.alive()
+		case answer := <-f.answers:
+			if f.control(answer.event, answer.data); answer.last {
+				return "refused", nil
+			}
 		case <-look.timer.C:
 			if err := s.catchUp(f, look.pause >= time.Second); err != nil && f.ctx.Err() == nil {
 				return "error", err
@@ -149,31 +158,4 @@ func (s *Server) catchUp(f *feed, calm bool) error {
 		f.end()
 	}
 	return err
-}
-
-// seats counts the open streams of each user.
-type seats struct {
-	mu    sync.Mutex
-	taken map[string]int
-}
-
-// take takes one for user, who may have most of them, if that is not 0; leave
-// gives it back.
-func (s *seats) take(user string, most int) (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if most > 0 && s.taken[user] >= most {
-		return nil, newProblem(http.StatusTooManyRequests, "too_many_streams", "close one of your streams first")
-	}
-	if s.taken == nil {
-		s.taken = map[string]int{}
-	}
-	s.taken[user]++
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.taken[user]--; s.taken[user] == 0 {
-			delete(s.taken, user)
-		}
-	}, nil
 }

@@ -130,8 +130,18 @@ func TestStreamBeginsWithThePresentState(t *testing.T) {
 		if strings.Join(got, " ") != want || strings.Join(beside, " ") != "retry 2000" && strings.Join(beside, "") != "retry: 2000" {
 			t.Errorf("resumed at %q: %v, beside %q", resume, got, beside)
 		}
-		if f := all[0]; f.id != "" || f.event != "status" || !strings.Contains(f.data, `"type":"snapshot"`) || all[1].event != "connected" || all[1].id != "" {
-			t.Errorf("first %+v, then %+v", f, all[1])
+		if f := all[0]; f.id != "" || f.event != "connected" || !strings.Contains(f.data, `"connection_id":"`) || !strings.Contains(f.data, `"server_time":"2`) {
+			t.Errorf("first %+v", f)
+		}
+		all = all[1:]
+		if resume == "nonsense" { // whoever it is does not know what it has
+			if all[0].event != "gap" || all[0].id != "" || all[0].data != `{"reason":"unknown_id","after":"nonsense","before":"0.0"}` {
+				t.Errorf("before all that is kept: %+v", all[0])
+			}
+			all = all[1:]
+		}
+		if f := all[0]; f.id != "" || f.event != "status" || !strings.Contains(f.data, `"type":"snapshot"`) {
+			t.Errorf("then %+v", f)
 		}
 		last := all[len(all)-1]
 		if get := ask(s, "GET", executions+"/x1", ""); last.event != "result_stored" || last.data != get.Body.String() {
@@ -181,7 +191,7 @@ func TestStreamBeatsWhileNothingHappens(t *testing.T) {
 		start := time.Now()
 		w := ask(s, "GET", streamOf, "")
 		all, _ := frames(w)
-		if n := strings.Count(w.Body.String(), ": still here\n\n"); n != 3 { // after 15, 30 and 45 s
+		if n := strings.Count(w.Body.String(), "\n\nevent: heartbeat\ndata: {\"server_time\":"); n != 3 { // after 15, 30 and 45 s
 			t.Errorf("%d heartbeats in 59 s", n)
 		}
 		if last := all[len(all)-1]; last.event != "shutdown" || last.id != "" || time.Since(start) != 59*time.Second {

@@ -225,12 +225,19 @@ func idempotencyKey(h http.Header) (string, error) {
 	if len(values) == 0 {
 		return "", nil
 	}
-	ok := len(values) == 1 && len(values[0]) >= 1 && len(values[0]) <= 255
-	for _, b := range []byte(values[0]) {
-		ok = ok && b >= '!' && b <= '~'
-	}
-	if !ok {
-		return "", execution.FieldErrors{{Field: "Idempotency-Key", Rule: "1..255 visible ASCII characters"}}
+	if len(values) > 1 || !validKey(values[0]) {
+		return "", execution.FieldErrors{{Field: "Idempotency-Key", Rule: keyRule}}
 	}
 	return values[0], nil
+}
+
+const keyRule = "1..255 visible ASCII characters"
+
+// validKey reports whether key keeps to that rule.
+func validKey(key string) bool {
+	ok := len(key) >= 1 && len(key) <= 255
+	for _, b := range []byte(key) {
+		ok = ok && b >= '!' && b <= '~'
+	}
+	return ok
 }

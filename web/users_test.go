@@ -17,6 +17,7 @@ var ofOne = []struct{ method, path, body string }{
 	{"GET", executions + "/ID/events", ""},
 	{"GET", executions + "/ID/output", ""},
 	{"GET", executions + "/ID/stream", ""},
+	{"GET", executions + "/ID/ws", ""},
 	{"GET", executions + "/ID/artifacts", ""},
 	{"GET", executions + "/ID/artifacts/a", ""},
 	{"POST", executions + "/ID/artifacts/links", `{"path":"a"}`},
@@ -29,6 +30,7 @@ var ofOne = []struct{ method, path, body string }{
 
 // forOperators are the routes that others may not ask for.
 var forOperators = []struct{ method, path, body string }{
+	{"GET", "/api/v1/streams/health", ""},
 	{"GET", "/api/v1/admin/queue", ""},
 	{"POST", "/api/v1/admin/queue/pause", ""},
 	{"POST", "/api/v1/admin/queue/resume", ""},

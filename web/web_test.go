@@ -206,6 +206,10 @@ type feedOf chan execution.Update
 
 func (f feedOf) Subscribe(execution.ID) (<-chan execution.Update, func()) { return f, func() {} }
 
+func (f feedOf) Figures() execution.LiveFigures {
+	return execution.LiveFigures{Readers: 24, Executions: 2, Updates: 3, Bytes: 4, FullestUpdates: 2, FullestBytes: 3, MaxUpdates: 100, MaxBytes: 1 << 20}
+}
+
 // serve returns a server with the execution x1, which runs and is ann's.
 func serve(live feedOf) (*Server, *memory, *sagas) {
 	m := &memory{rows: map[execution.ID]execution.Execution{}, keys: map[string]claim{}}

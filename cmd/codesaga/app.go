@@ -42,6 +42,7 @@ type app struct {
 
 	callbacks func() (*callback.Sender, error)
 
+	patience   context.Context             // ends when streams are not to be drained any longer
 	roles      []string                    // of this process
 	kubeWorker atomic.Pointer[kube.Worker] // nil until there is one
 
@@ -50,7 +51,7 @@ type app struct {
 }
 
 func newApp(cfg Config, log *slog.Logger) *app {
-	a := &app{Config: cfg, log: log, registry: prometheus.NewRegistry()}
+	a := &app{Config: cfg, log: log, registry: prometheus.NewRegistry(), patience: context.Background()}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.counts = bridge.NewMetrics(a.registry)
 	a.cluster = bridge.Cluster{Brokers: strings.Split(cfg.Kafka, ","), RegistryURL: cfg.Registry, Prefix: cfg.TopicPrefix, Log: log}

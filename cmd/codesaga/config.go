@@ -14,6 +14,7 @@ import (
 	"github.com/codesaga/codesaga/bridge"
 	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/web"
 )
 
 // Config is everything that may differ between two installations. Flags win
@@ -23,6 +24,13 @@ type Config struct {
 	Listen         string
 	InsecureListen bool
 	AllowedHosts   string // with commas between
+	TLSCert        string // file, in PEM
+	TLSKey         string // likewise
+	MaxStreams     int    // of a user
+	Heartbeat      time.Duration
+	DrainNotify    time.Duration
+	DrainStreams   time.Duration
+	DrainClose     time.Duration
 	UserHeader     string
 	Operators      string // likewise
 	EgressAllowed  string // see execution.ParseEgress
@@ -85,6 +93,13 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "address of the API and the page")
 	fs.BoolVar(&c.InsecureListen, "insecure-listen", false, "allow -listen on other addresses than loopback, although nobody has to sign in")
 	fs.StringVar(&c.AllowedHosts, "allowed-hosts", "", "names, beside localhost, under which a proxy in front may ask for the API, with commas between")
+	fs.StringVar(&c.TLSCert, "tls-cert-file", "", "certificate of -listen and those above it, in PEM, for TLS; read again when it changes; empty: no TLS")
+	fs.StringVar(&c.TLSKey, "tls-key-file", "", "key of -tls-cert-file, in PEM")
+	fs.IntVar(&c.MaxStreams, "max-streams-per-user", 10, "streams of one user that may be open at once in each process, 1 to 100; 0: any number")
+	fs.DurationVar(&c.Heartbeat, "stream-heartbeat", web.DefaultHeartbeat, "time after which a silent stream says that it lives, 5s to 60s")
+	fs.DurationVar(&c.DrainNotify, "drain-notify", 5*time.Second, "time, at a stop, in which streams go on after their clients were told to go elsewhere, 0s to 5m; when no stream is left, nothing is waited for")
+	fs.DurationVar(&c.DrainStreams, "drain-streams", 30*time.Second, "time, after that, in which the streams that are left are ended, one after the other, 0s to 5m")
+	fs.DurationVar(&c.DrainClose, "drain-close", 10*time.Second, "time, after that, in which requests may come to their end before they are cut off, 1s to 5m")
 	fs.StringVar(&c.UserHeader, "user-header", "", "header in which a proxy in front, that has asked people to sign in, says who it is; empty: everybody is the user local")
 	fs.StringVar(&c.Operators, "operators", "", "users with the rights of an operator, with commas between; without -user-header, local is one")
 	fs.StringVar(&c.EgressAllowed, "egress-allowed", "", "where scripts may ask to connect to: CIDR[:port[-port]], with commas between; empty: nowhere")
@@ -202,6 +217,12 @@ func (c *Config) check() (errs error) {
 	wrong(c.TraceEndpoint == "" || strings.HasPrefix(c.TraceEndpoint, "http://") || strings.HasPrefix(c.TraceEndpoint, "https://"), "trace-endpoint: must be an http or https URL")
 	wrong(c.TraceRatio >= 0 && c.TraceRatio <= 1, "trace-sample-ratio: must be 0 to 1")
 	wrong(traceURL(c.TraceURL), "trace-url: must be an http or https URL with {trace_id} in it")
+	wrong((c.TLSCert == "") == (c.TLSKey == ""), "tls-cert-file: and tls-key-file need each other")
+	wrong(c.MaxStreams >= 0 && c.MaxStreams <= 100, "max-streams-per-user: must be 0 to 100")
+	wrong(c.Heartbeat >= 5*time.Second && c.Heartbeat <= time.Minute, "stream-heartbeat: must be 5s to 60s")
+	wrong(c.DrainNotify >= 0 && c.DrainNotify <= 5*time.Minute, "drain-notify: must be 0s to 5m")
+	wrong(c.DrainStreams >= 0 && c.DrainStreams <= 5*time.Minute, "drain-streams: must be 0s to 5m")
+	wrong(c.DrainClose >= time.Second && c.DrainClose <= 5*time.Minute, "drain-close: must be 1s to 5m")
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
 	_, err := execution.ParseEgress(c.EgressAllowed)

@@ -34,6 +34,8 @@ func TestSettingsOfThePlatformAreChecked(t *testing.T) {
 		"-egress-allowed=203.0.113.0/24:443,2001:db8::/32": true, "-egress-allowed=203.0.113.7/24": false,
 		"-operators=ann, bob@example.com": true, "-operators=ann b": false,
 		"-link-secret=0123456789abcdef0123456789abcdef": true, "-link-secret=short": false,
+		"-max-streams-per-user=100": true, "-max-streams-per-user=0": true, "-max-streams-per-user=101": false, "-tls-cert-file=a": false,
+		"-stream-heartbeat=5s": true, "-stream-heartbeat=61s": false, "-drain-notify=0s": true, "-drain-notify=6m": false, "-drain-streams=-1s": false, "-drain-close=0s": false,
 		"-pools=default,gpu-1": true, "-pools=GPU": false, "-pools=,": false,
 	} {
 		if _, err := load([]string{setting}, noEnv, io.Discard); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), setting[1:strings.Index(setting, "=")]+": ") {

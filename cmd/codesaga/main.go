@@ -71,9 +71,14 @@ func run(p process) int {
 func serve(p process) int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	patience, hurry := context.WithCancel(context.Background())
+	defer hurry()
 	go func() {
 		if _, ok := <-p.signals; ok {
 			stop()
+		}
+		if _, ok := <-p.signals; ok { // asked again: nobody's streams are waited for
+			hurry()
 		}
 	}()
 	o := order{name: p.args[0]}
@@ -90,7 +95,9 @@ func serve(p process) int {
 	}
 	log, err := logger(p.stderr, cfg.LogLevel)
 	if err == nil {
-		err = work(ctx, o, newApp(cfg, log), p.stdout)
+		a := newApp(cfg, log)
+		a.patience = patience
+		err = work(ctx, o, a, p.stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(p.stderr, "codesaga:", err)

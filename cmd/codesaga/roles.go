@@ -186,9 +186,9 @@ func (a *app) web(ctx context.Context) error {
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
 		AsyncAPI: topics, ContinueTraces: a.TraceContinue, TraceURL: a.TraceURL,
-		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
-		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
-		Closing: ctx.Done(), Registry: a.registry, Log: a.log,
+		About:      web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
+		Checks:     a.checks(s.Ping, sagas.Ping, live.Ready()),
+		MaxStreams: a.MaxStreams, Heartbeat: a.Heartbeat, Closing: ctx.Done(), Phases: a.phases(), Registry: a.registry, Log: a.log,
 	}
 	if a.CallbackSecret != "" {
 		server.CallbackURL = rules.Check
@@ -198,7 +198,7 @@ func (a *app) web(ctx context.Context) error {
 	g.Go(func() error { return live.Run(feeding) })
 	g.Go(func() error {
 		defer stop()
-		return a.listen(ctx, a.Listen, server.Handler())
+		return a.listen(ctx, a.Listen, server, a.keys())
 	})
 	return g.Wait()
 }
@@ -279,32 +279,6 @@ func (a *app) checks(mongo, temporal func(context.Context) error, live <-chan st
 // health serves what operators ask of a process that serves nobody else.
 func (a *app) health(ctx context.Context) error {
 	checks := append([]web.Check{{Name: "kafka", Check: a.cluster.Ping}}, a.handsChecks()...)
-	server := &web.Server{Checks: checks, Registry: a.registry, Log: a.log}
-	return a.listen(ctx, a.HealthListen, server.Handler())
-}
-
-// listen serves h at address until ctx ends.
-func (a *app) listen(ctx context.Context, address string, h http.Handler) error {
-	server := &http.Server{ // no WriteTimeout: streams last, and handlers set deadlines of their own
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	a.log.Info("listening", "address", l.Addr().String())
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return server.Shutdown(grace)
-	})
-	g.Go(func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	return g.Wait()
+	server := &web.Server{Checks: checks, Phases: a.phases(), Registry: a.registry, Log: a.log}
+	return a.listen(ctx, a.HealthListen, server, nil)
 }

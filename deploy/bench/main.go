@@ -43,14 +43,19 @@ var parts = []part{
 	{"crowd", crowd},
 	{"replay", replay},
 	{"sizes", func(ctx context.Context) error { return with(ctx, []string{"web", "worker", "bridge", "kube"}, sizes) }},
+	{"reconnect", reconnect},
+	{"subscribers", subscribe},
 }
 
 // run measures the parts that are named; all if none is.
 func run(ctx context.Context) error {
 	names := os.Args[1:]
+	if len(names) > 2 && names[0] == audienceWord {
+		return runAudience(ctx, names[1], names[2:])
+	}
 	for _, name := range names {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd, replay or sizes", name)
+			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd, replay, sizes, reconnect or subscribers", name)
 		}
 	}
 	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))

@@ -55,7 +55,12 @@ func (w *watcher) measure(ctx context.Context) (marks, error) {
 }
 
 func (w *watcher) submit(ctx context.Context, script string) (id string, err error) {
-	body, err := json.Marshal(map[string]any{"language": "python", "script": script})
+	return w.submitFor(ctx, script, 30*time.Second)
+}
+
+// submitFor is submit of a script that may take its time.
+func (w *watcher) submitFor(ctx context.Context, script string, most time.Duration) (id string, err error) {
+	body, err := json.Marshal(map[string]any{"language": "python", "script": script, "limits": map[string]any{"timeout_seconds": most.Seconds()}})
 	if err != nil {
 		return "", err
 	}

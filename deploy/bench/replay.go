@@ -174,7 +174,7 @@ func (p *platform) disturbed(ctx context.Context) error {
 	}
 	_ = worker.Wait() // it was killed
 	killed := time.Now()
-	if err := p.start(p.bin, "worker", p.env); err != nil {
+	if err := p.start("worker", "worker", p.env); err != nil {
 		return err
 	}
 	now, err := p.until(ctx, r.ID, func(replayed) bool { return true })

@@ -129,6 +129,8 @@ func TestComesBackInTime(t *testing.T) {
 		{"slower and slower", []string{status, status, status, status, status, end}, nil, (1 + 2 + 4 + 5 + 5) * time.Second},
 		{"fast again after progress", []string{status, status, moved, end}, nil, (1 + 2 + 1) * time.Second},
 		{"at once after shutdown", []string{moved + "event: shutdown\ndata: {\"grace_seconds\":30}\n\n", end}, nil, 0},
+		{"after a shutdown, when another goes on", []string{moved + "event: shutdown\ndata: {\"grace_seconds\":30,\"reconnect_after\":3}\n\n", end}, nil, 3 * time.Second},
+		{"not in a day", []string{moved + "event: shutdown\ndata: {\"reconnect_after\":86400}\n\n", end}, nil, 5 * time.Second},
 		{"not for ever at once", []string{"event: shutdown\ndata: {}\n\n", "event: shutdown\ndata: {}\n\n", end}, nil, 2 * time.Second},
 		{"after an error of the server", []string{"event: error\ndata: {\"title\":\"x\",\"status\":503}\n\n", end}, nil, time.Second},
 		{"later, when asked to", []string{end}, []string{"503 7"}, 7 * time.Second},

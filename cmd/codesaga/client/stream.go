@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -40,10 +41,25 @@ type fatalError struct{ error }
 func (e fatalError) Unwrap() error { return e.error }
 
 var (
-	errShutdown = errors.New("the server is stopping")
-	errOver     = errors.New("the stream is over")
-	errCut      = errors.New("the connection was cut")
+	errOver = errors.New("the stream is over")
+	errCut  = errors.New("the connection was cut")
 )
+
+// shutdownError says that the server is stopping, and after how long another
+// one goes on.
+type shutdownError struct{ after time.Duration }
+
+// Error says so.
+func (shutdownError) Error() string { return "the server is stopping" }
+
+// shutdownIn reads one. What it does not say is nothing.
+func shutdownIn(data []byte) shutdownError {
+	var s struct {
+		After float64 `json:"reconnect_after"` // seconds
+	}
+	_ = json.Unmarshal(data, &s)
+	return shutdownError{time.Duration(min(max(s.After, 0), maxRetry.Seconds()) * float64(time.Second))}
+}
 
 // read reads on until it is over. It returns errOver if the server has nothing
 // to say any more.
@@ -98,8 +114,8 @@ func hopeful(err error) bool {
 // pause is how long to wait before the next connection, after so many that
 // brought nothing.
 func (s *stream) pause(tries int, err error) time.Duration {
-	if tries == 0 && errors.Is(err, errShutdown) {
-		return 0
+	if stops := (shutdownError{}); tries == 0 && errors.As(err, &stops) {
+		return stops.after
 	}
 	after, _ := again(err)
 	return max(after, min(s.retry<<min(tries, 10), maxRetry))
@@ -154,7 +170,7 @@ func (s *stream) frames(in *frames) error {
 		}
 		switch fr.event {
 		case "shutdown":
-			return errShutdown
+			return shutdownIn(fr.data)
 		case "gap":
 			s.jump = true
 		case "error":

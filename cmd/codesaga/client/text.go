@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -87,6 +88,7 @@ func (x view) origin(f *facts) {
 		f.add("retried as", string(id))
 	}
 	f.add("schedule", x.ScheduleID)
+	f.add("trace", cmp.Or(x.TraceURL, x.TraceID))
 	if x.BatchIndex != nil && x.BatchID != "" {
 		f.add("batch", fmt.Sprintf("%s, item %d", x.BatchID, *x.BatchIndex))
 	}

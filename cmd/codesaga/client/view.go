@@ -27,6 +27,8 @@ type view struct {
 	Limits      execution.Limits  `json:"limits"`
 	Attempt     int32             `json:"attempt"`
 	ParentID    execution.ID      `json:"parent_id"`
+	TraceID     string            `json:"trace_id"`
+	TraceURL    string            `json:"trace_url"`
 	CreatedAt   time.Time         `json:"created_at"`
 	ScheduledAt *time.Time        `json:"scheduled_at"`
 	StartedAt   *time.Time        `json:"started_at"`

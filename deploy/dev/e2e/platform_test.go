@@ -122,6 +122,7 @@ func (p *platform) configure() error {
 		"CODESAGA_CALLBACK_PORTS=any",
 		"CODESAGA_CALLBACK_ALLOW_PRIVATE=true",
 		"CODESAGA_POOLS=default,gpu,nowhere",
+		"CODESAGA_MAX_STREAMS_PER_USER=0", // most tests are of one user
 	)
 	p.account = &account{cluster: p.cluster, folder: p.folder}
 	for _, name := range []string{"web-1", "web-2", "worker", "bridge", "kube-1", "kube-2"} {

@@ -129,7 +129,7 @@ type reader struct {
 	places    []int64       // in the queue, each another than the one before
 	statuses  []statusFrame // without snapshots
 	printed   map[string]string
-	comments  int
+	beats     int             // heartbeats
 	final     json.RawMessage // data of result_stored
 }
 
@@ -149,8 +149,7 @@ func (r *reader) take(f frame) error {
 		r.seen[f.id], r.last = true, f.id
 	}
 	switch f.event {
-	case "":
-		r.comments++
+	case "": // a comment
 	case "status":
 		return r.takeStatus(f)
 	case "output":
@@ -163,6 +162,9 @@ func (r *reader) take(f frame) error {
 	case "connected", "heartbeat", "shutdown":
 		if f.id != "" {
 			return fmt.Errorf("%s has an id: %q", f.event, f.id)
+		}
+		if f.event == "heartbeat" {
+			r.beats++
 		}
 	default:
 		return fmt.Errorf("%s: %.500s", f.event, f.data)
@@ -227,8 +229,8 @@ func (s *story) follow(base, id string) *reader {
 		if err := r.take(f); err != nil {
 			s.Errorf("the stream of %s: %v", id, err)
 		}
-		if n == 0 && len(r.snapshots) == 0 {
-			s.Errorf("the first frame is no snapshot: %s %s", f.event, f.data)
+		if n == 0 && f.event != "connected" || n == 1 && len(r.snapshots) == 0 {
+			s.Errorf("frame %d is %s %s, want connected, and then a snapshot", n, f.event, f.data)
 		}
 	}
 	if c.retry != "2000" {

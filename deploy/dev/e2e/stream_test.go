@@ -111,6 +111,30 @@ func TestDF16TwentyReconnectsOverTwoProcessesLoseAndRepeatNothing(t *testing.T) 
 	}
 }
 
+// SS-04, I7: five runs at once, each over a hundred connections to either process.
+func TestHundredsOfReconnectsLoseAndRepeatNothing(t *testing.T) {
+	s := beside(t, 2*time.Minute)
+	const lines = 150 // 15 s
+	var followers []*follower
+	for range 5 {
+		x := s.submit(counter(lines))
+		followers = append(followers, s.pursue(x.ID, func() time.Duration { return rand.N(200 * time.Millisecond) }))
+	}
+	connections := 0
+	for _, f := range followers {
+		r := f.wait() // each frame was checked as it came
+		x := s.ended(f.id)
+		s.checkEnd(r, x)
+		if r.printed["stdout"] != counted(lines) {
+			t.Error(difference(r.printed["stdout"], counted(lines)))
+		}
+		connections += f.connections
+	}
+	if connections < 300 {
+		t.Errorf("only %d reconnects", connections)
+	}
+}
+
 // SS-04: also by the query, for who cannot set headers.
 func TestAStreamIsResumedByTheQueryToo(t *testing.T) {
 	s := beside(t, time.Minute)
@@ -148,8 +172,8 @@ func TestDF17ASilentStreamStaysOpen(t *testing.T) {
 	r := s.follow(s.base, x.ID)
 	x = s.ended(x.ID)
 	s.checkEnd(r, x)
-	if r.comments < 2 {
-		t.Errorf("%d heartbeats in 34 s, want one every 15 s", r.comments)
+	if r.beats < 2 {
+		t.Errorf("%d heartbeats in 34 s, want one every 15 s", r.beats)
 	}
 	if x.verdict() != "completed 0" || r.printed["stdout"] != "at last\n" {
 		t.Errorf("%s %q", x.verdict(), r.printed["stdout"])

@@ -55,7 +55,11 @@ export function follow(id, on) {
     source.addEventListener("status", data(on.status));
     source.addEventListener("output", data(on.output));
     source.addEventListener("result_stored", data(result));
-    source.addEventListener("shutdown", () => on.link("reconnecting"));
+    source.addEventListener("shutdown", (event) => { // another process goes on: whoever leaves is not waited for
+      on.link("reconnecting");
+      source.close();
+      if (!over) timer = setTimeout(open, 1000 * (JSON.parse(event.data).reconnect_after || 0));
+    });
     source.addEventListener("error", lost);
   }
   open();
