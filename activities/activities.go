@@ -94,6 +94,9 @@ type Activities struct {
 	EventLog   EventLog
 	EventStore EventStore
 
+	Letters  LetterBook
+	Redriver Redriver
+
 	StartTimeout time.Duration // that kube workers give a pod until its script starts
 }
 

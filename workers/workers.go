@@ -21,7 +21,7 @@ func Run(ctx context.Context, c client.Client, a *activities.Activities) error {
 		WorkerStopTimeout: 20 * time.Second, // for activities under way
 		OnFatalError:      func(err error) { fatal <- err },
 	})
-	for _, workflow := range []any{workflows.Execute, workflows.Batch, workflows.Fire, workflows.Deliver, workflows.Replay, workflows.Rebuild, workflows.Sweep} {
+	for _, workflow := range []any{workflows.Execute, workflows.Batch, workflows.Fire, workflows.Deliver, workflows.Replay, workflows.Rebuild, workflows.Redrive, workflows.Sweep} {
 		w.RegisterWorkflow(workflow)
 	}
 	w.RegisterActivity(a)
