@@ -100,6 +100,8 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	replays.POST("/:id/cancel", s.handle(s.moveReplay("cancel")))
 	replays.POST("/:id/retry-failed", s.handle(s.moveReplay("retry-failed")))
 
+	s.serveLetters(admin.Group("/letters"))
+
 	batches := mine.Group("/batches")
 	batches.POST("", s.handle(s.submitBatch))
 	batches.GET("", s.handle(s.listBatches))
@@ -123,6 +125,23 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	mine.GET("/events/stats", s.handle(s.ownEventCounts))
 	mine.GET("/events/types", s.handle(s.eventTypes))
 	s.serveEvents(admin)
+}
+
+// serveLetters has what operators do with dead letters.
+func (s *Server) serveLetters(l *gin.RouterGroup) {
+	l.GET("", s.handle(s.letters))
+	l.POST("/retry", s.handle(s.retryLetters))
+	l.GET("/statistics", s.handle(s.letterStatistics))
+	l.GET("/policies", s.handle(s.redrivePolicies))
+	l.PUT("/policies", s.handle(s.setRedrivePolicy))
+	l.GET("/policies/:id", s.handle(s.redrivePolicy))
+	l.DELETE("/policies/:id", s.handle(s.removeRedrivePolicy))
+	l.GET("/:id", s.handle(s.letter))
+	l.PATCH("/:id", s.handle(s.editLetter))
+	l.POST("/:id/retry", s.handle(s.retryLetter))
+	l.POST("/:id/discard", s.handle(s.decideLetter("discard", LetterDesk.DiscardLetter)))
+	l.POST("/:id/archive", s.handle(s.decideLetter("archive", LetterDesk.ArchiveLetter)))
+	l.POST("/:id/restore", s.handle(s.decideLetter("restore", LetterDesk.RestoreLetter)))
 }
 
 // serveEvents has what operators do with all events, and what is made of them.

@@ -141,6 +141,12 @@ type Server struct {
 	ReplayHands ReplayHands
 	ReplayRules execution.ReplayRules
 
+	Letters         Letters
+	LetterDesk      LetterDesk
+	LetterHands     LetterHands
+	LetterReader    LetterReader
+	RedrivePolicies RedrivePolicies
+
 	User      func(*http.Request) (string, error) // who asks; an error refuses
 	Operators []string                            // users who see and do what belongs to others, too
 
