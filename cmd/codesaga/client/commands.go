@@ -79,6 +79,18 @@ var Commands = []Command{
 		{Name: "watch", Args: "[--json] ID", Help: "follow a replay to its end", do: doReplayWatch},
 		{Name: "download", Args: "[--output FILE] ID", Help: "write the file of a replay", do: doReplayDownload},
 	}},
+	{Name: "letters", Args: "COMMAND", Help: "see to messages that could not be handled (operators)", do: doGroup, Sub: []Command{
+		{Name: "list", Args: "[flags]", Help: "list dead letters, newest first", do: doLettersList},
+		{Name: "show", Args: "[--json] ID", Help: "show one, what is in it and what happened to it", do: doLettersShow},
+		{Name: "retry", Args: "[flags] [ID ...]", Help: "have letters redriven now", do: doLettersRetry},
+		{Name: "discard", Args: "--reason TEXT ID", Help: "give a letter up; it can be restored", do: doLettersDecide},
+		{Name: "archive", Args: "--reason TEXT ID", Help: "put a letter aside; it can be restored", do: doLettersDecide},
+		{Name: "restore", Args: "--reason TEXT ID", Help: "take back one that was discarded or archived", do: doLettersDecide},
+		{Name: "stats", Args: "[--json]", Help: "show how many there are of each", do: doLettersStats},
+		{Name: "policies", Args: "[--json]", Help: "show how letters are redriven", do: doLettersPolicies},
+		{Name: "set-policy", Args: "--strategy STRATEGY [flags]", Help: "say how letters are redriven, also those that wait", do: doLettersSetPolicy},
+		{Name: "remove-policy", Args: "ID", Help: "go back to the default", do: doLettersRemovePolicy},
+	}},
 	{Name: "languages", Args: "[--json]", Help: "list the languages that scripts can be in", do: doLanguages},
 }
 
