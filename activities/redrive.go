@@ -19,7 +19,7 @@ type LetterBook interface {
 
 // Redriver writes letters back to where they came from.
 type Redriver interface {
-	Redrive(context.Context, execution.Letter) error // Invalid if that can never be done
+	Redrive(context.Context, execution.Letter) error // Invalid, TooLarge or NotFound: it can never be done
 }
 
 // RedriveLetter does what is next with a letter, and says when to look again. An
@@ -42,8 +42,9 @@ func (a *Activities) RedriveLetter(ctx context.Context, id string) (execution.Re
 	}
 	activity.RecordHeartbeat(ctx, l.Round)
 	err = a.Redriver.Redrive(ctx, l)
-	if execution.KindOf(err) == execution.Invalid {
-		return execution.RedriveStep{Over: true}, a.Letters.ParkLetter(ctx, id, err.Error())
+	switch execution.KindOf(err) {
+	case execution.Invalid, execution.TooLarge, execution.NotFound:
+		return execution.RedriveStep{Over: true}, a.ParkLetter(ctx, id, err.Error())
 	}
 	if err == nil {
 		activity.GetLogger(ctx).Info("dead letter redriven", "letter", id, "round", l.Round, "topic", l.Origin.Topic, "group", l.Origin.Group, "execution", l.ExecutionID)

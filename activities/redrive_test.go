@@ -78,6 +78,7 @@ func TestRedriveLetter(t *testing.T) {
 		"it was forgotten":                   {pile: pile{err: execution.Errorf(execution.NotFound, "no letter")}, over: true},
 		"the store is away":                  {pile: pile{err: execution.Errorf(execution.Unavailable, "away")}, err: true},
 		"it can never be written":            {pile: pile{send: true, wrong: execution.Errorf(execution.Invalid, "its topic has it no more")}, over: true, parked: "l1: its topic has it no more"},
+		"it is too large":                    {pile: pile{send: true, wrong: execution.Errorf(execution.TooLarge, "too large")}, over: true, parked: "l1: too large"},
 		"kafka is away":                      {pile: pile{send: true, wrong: errors.New("away")}, err: true},
 		"the attempt before did not write":   {pile: pile{letter: execution.Letter{Round: 3, Sent: sent}}, noted: 3, wrote: "3"},
 		"its outcome came":                   {pile: pile{letter: execution.Letter{Round: 3}}, noted: 3},
