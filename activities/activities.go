@@ -79,23 +79,22 @@ type Callbacks interface {
 
 // Activities holds what activities depend on. Each exported method is one.
 type Activities struct {
-	Store     Store
-	Ledger    Ledger
-	Bus       Publisher
-	Sagas     Sagas
-	Schedules Schedules
-	Batches   Batches
-	Callbacks Callbacks
-	Replaying *Replaying
-	Slots     *Slots // may be nil
+	Store      Store
+	Ledger     Ledger
+	Bus        Publisher
+	Sagas      Sagas
+	Schedules  Schedules
+	Batches    Batches
+	Callbacks  Callbacks
+	Letters    LetterBook
+	LetterPost LetterPost
+	Replaying  *Replaying
+	Slots      *Slots // may be nil
 
 	Rebuilds   RebuildBook
 	Shadows    Shadows
 	EventLog   EventLog
 	EventStore EventStore
-
-	Letters  LetterBook
-	Redriver Redriver
 
 	StartTimeout time.Duration // that kube workers give a pod until its script starts
 }

@@ -2,71 +2,48 @@ package activities
 
 import (
 	"context"
-	"time"
+	"errors"
 
 	"go.temporal.io/sdk/activity"
 
 	"github.com/codesaga/codesaga/execution"
 )
 
-// LetterBook keeps dead letters, and decides what is next with them.
+// LetterBook keeps dead letters.
 type LetterBook interface {
-	// StepLetter decides what is to be done with a letter now. With send it is
-	// to be written, and has been counted and marked as such.
-	StepLetter(ctx context.Context, id string, now time.Time) (letter execution.Letter, step execution.RedriveStep, send bool, err error)
-	ParkLetter(ctx context.Context, id, reason string) error
+	// StepLetter decides what is next. If send, the letter is to be written now.
+	StepLetter(ctx context.Context, id string) (l execution.Letter, step execution.RedriveStep, send bool, err error)
+	// UnsendLetter notes that a round was not written: it is sent again.
+	UnsendLetter(ctx context.Context, id string, round int) error
+	// ParkLetter leaves it to a person, because of why.
+	ParkLetter(ctx context.Context, id, why string) error
 }
 
-// Redriver writes letters back to where they came from.
-type Redriver interface {
-	Redrive(context.Context, execution.Letter) error // Invalid, TooLarge or NotFound: it can never be done
+// LetterPost writes a dead letter again to where it was. What can never be
+// written is Invalid.
+type LetterPost interface {
+	Redrive(context.Context, execution.Letter) error
 }
 
-// RedriveLetter does what is next with a letter, and says when to look again. An
-// attempt that broke off after the round was counted has noted that: the next
-// one writes the same round again, which has one effect (invariant I6).
+// RedriveLetter does what is next for the dead letter id, and says what is after
+// that. What could not be written, or may not have been, is written again in the
+// same round.
 func (a *Activities) RedriveLetter(ctx context.Context, id string) (execution.RedriveStep, error) {
-	owed, err := owedRound(ctx)
-	if err != nil {
-		return execution.RedriveStep{}, err
-	}
-	l, step, send, err := a.Letters.StepLetter(ctx, id, time.Now().UTC())
-	if execution.KindOf(err) == execution.NotFound { // it was forgotten
+	l, step, send, err := a.Letters.StepLetter(ctx, id)
+	if execution.KindOf(err) == execution.NotFound { // it has expired
 		return execution.RedriveStep{Over: true}, nil
 	}
-	if err != nil {
+	if err != nil || !send {
 		return step, err
 	}
-	if !send && (owed == 0 || l.Sent.IsZero() || l.Round != owed) {
-		return step, nil
-	}
-	activity.RecordHeartbeat(ctx, l.Round)
-	err = a.Redriver.Redrive(ctx, l)
+	err = a.LetterPost.Redrive(ctx, l)
 	switch execution.KindOf(err) {
-	case execution.Invalid, execution.TooLarge, execution.NotFound:
-		return execution.RedriveStep{Over: true}, a.ParkLetter(ctx, id, err.Error())
+	case "":
+		activity.GetLogger(ctx).Info("dead letter redriven", "letter", l.ID, "topic", l.Origin.Topic, "group", l.Origin.Group, "round", l.Round)
+		return step, nil
+	case execution.Invalid, execution.TooLarge:
+		return execution.RedriveStep{Over: true}, a.Letters.ParkLetter(ctx, id, err.Error())
+	default:
+		return step, errors.Join(err, a.Letters.UnsendLetter(context.WithoutCancel(ctx), l.ID, l.Round))
 	}
-	if err == nil {
-		activity.GetLogger(ctx).Info("dead letter redriven", "letter", id, "round", l.Round, "topic", l.Origin.Topic, "group", l.Origin.Group, "execution", l.ExecutionID)
-	}
-	return step, err
-}
-
-// owedRound is the round that an earlier attempt counted and may not have
-// written; zero if there is none.
-func owedRound(ctx context.Context) (round int, err error) {
-	if !activity.HasHeartbeatDetails(ctx) {
-		return 0, nil
-	}
-	err = activity.GetHeartbeatDetails(ctx, &round)
-	return round, err
-}
-
-// ParkLetter leaves a letter to people, if it waits.
-func (a *Activities) ParkLetter(ctx context.Context, id, why string) error {
-	err := a.Letters.ParkLetter(ctx, id, why)
-	if kind := execution.KindOf(err); kind == execution.NotFound || kind == execution.Conflict {
-		return nil // nothing waits any more
-	}
-	return err
 }

@@ -27,6 +27,7 @@ const (
 	CallbacksGroup = "callbacks"
 	ProjectorGroup = "projector"
 	RecorderGroup  = "recorder"
+	LettersGroup   = "letters"
 	kubeGroup      = "kube"
 )
 
@@ -47,6 +48,8 @@ func groups(topic string) []string {
 		return []string{RecorderGroup}
 	case TasksTopic:
 		return []string{kubeGroup}
+	case DeadTopic:
+		return []string{LettersGroup}
 	}
 	if pool, ok := strings.CutPrefix(topic, TasksTopic+"."); ok {
 		return []string{KubeGroup(pool)}
@@ -148,6 +151,7 @@ var envelopeHeaders = []described{
 	{"ce_sourceversion", "the version of the program"},
 	{"ce_environment", "such as production"},
 	{"content-type", "application/avro"},
+	{redriveGroup, "the consumer group that this copy is written again for, because it could not handle the message; pass it over if that is not yours"},
 	{"traceparent", "W3C Trace Context"},
 }
 
@@ -161,6 +165,9 @@ var deadLetterHeaders = []described{
 	{deadMessage, "the error"},
 	{deadAttempts, "how often it was tried"},
 	{deadFirst, "when it failed first, in RFC 3339"},
+	{redriveLetter, "the ID of the letter, of a message that was redriven"},
+	{redriveRound, "the how manyth redrive it was"},
+	{redriveReceipt, "handled: this is not a letter, it says that the group has handled it"},
 	{deadOmitted, "the length of the value, if that was too large to be written again"},
 }
 

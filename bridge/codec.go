@@ -103,22 +103,34 @@ func (c *Codec[T]) ours() (int, error) {
 // Decode reads a value written under any schema compatible with ours. A value
 // that can never be read is Invalid; a registry out of reach is Unavailable.
 func (c *Codec[T]) Decode(b []byte) (v T, err error) {
+	err = c.decode(b, &v)
+	return v, err
+}
+
+// view reads a value as maps, lists and what is in them.
+func (c *Codec[T]) view(b []byte) (v any, err error) {
+	err = c.decode(b, &v)
+	return v, err
+}
+
+// decode is Decode into what v points to.
+func (c *Codec[T]) decode(b []byte, v any) error {
 	if len(b) < 5 || b[0] != 0 {
-		return v, execution.Errorf(execution.Invalid, "decode %T: not framed Avro", v)
+		return execution.Errorf(execution.Invalid, "decode %s: not framed Avro", c.subject)
 	}
 	schema, err := c.reading(int(binary.BigEndian.Uint32(b[1:5])))
 	if err != nil {
-		return v, fmt.Errorf("decode %T: %w", v, err)
+		return fmt.Errorf("decode %s: %w", c.subject, err)
 	}
 	r := avro.NewReader(nil, 0, avro.WithReaderConfig(api)).Reset(b[5:])
-	r.ReadVal(schema, &v)
+	r.ReadVal(schema, v)
 	if r.Error != nil { // Unmarshal would hide io.EOF: half a value would pass as a whole one
-		return v, execution.Errorf(execution.Invalid, "decode %T: %w", v, r.Error)
+		return execution.Errorf(execution.Invalid, "decode %s: %w", c.subject, r.Error)
 	}
 	if r.Peek(); r.Error == nil {
-		return v, execution.Errorf(execution.Invalid, "decode %T: bytes after the value", v)
+		return execution.Errorf(execution.Invalid, "decode %s: bytes after the value", c.subject)
 	}
-	return v, nil
+	return nil
 }
 
 // reading returns the schema that reads, as ours, what was written under id.

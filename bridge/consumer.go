@@ -26,6 +26,7 @@ type Consumer struct {
 	Reader    Reader // of Topic for Group; Run closes it
 	Handle    Handler
 	Dead      Writer
+	Gate      *Gate // holds Group back while it is paused; nil: it never is
 	Topic     string
 	Group     string
 	Unordered bool            // also messages with one key are handled at the same time
@@ -59,8 +60,17 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			<-window
 		}
 	}
+	through, leave, _ := c.Gate.pass(running, c.Group)
 	for running.Err() == nil {
-		m, err := c.fetch(running)
+		if through.Err() != nil || c.Gate.holds(c.Group) {
+			leave()
+			through, leave, _ = c.Gate.pass(running, c.Group)
+			continue
+		}
+		m, err := c.fetch(through)
+		if err != nil && through.Err() != nil { // paused meanwhile: the message comes later
+			continue
+		}
 		if err != nil {
 			fail(err)
 			break
@@ -73,6 +83,7 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			}
 		}
 	}
+	leave()
 	busy.Wait()
 	closed := c.Reader.Close() // sends the last commits and leaves the group
 	if ctx.Err() != nil {
@@ -123,11 +134,17 @@ func (c *Consumer) lost(ctx context.Context, fail context.CancelCauseFunc, err e
 // settle handles m, or buries it. It returns an error only when ctx is done,
 // and then m is as good as never fetched.
 func (c *Consumer) settle(ctx context.Context, m kafka.Message) error {
-	if replayed(m) { // somebody has copied it here: it must not happen again
+	r, again := redriven(m)
+	if replayed(m) || again && r.group != c.Group { // somebody has copied it here, where it must not happen again, or for another group
 		c.Metrics.count(c, "skipped")
 		return nil
 	}
 	f, err := c.attempt(ctx, m)
+	if err == nil && again {
+		if err := c.receipt(ctx, m, r); err != nil {
+			return err
+		}
+	}
 	if err == nil {
 		c.Metrics.count(c, "handled")
 		c.Metrics.typed(c, m)

@@ -31,10 +31,15 @@ const (
 // maxReason is how much of an error a dead letter tells.
 const maxReason = 1 << 10
 
-// bury writes m to the dead letters. It waits for Kafka as long as it takes: m
-// is not to be lost. It returns an error only when ctx is done.
+// bury writes m to the dead letters.
 func (c *Consumer) bury(ctx context.Context, m kafka.Message, f failure) error {
-	letter := deadLetter(m, f)
+	return c.deliver(ctx, m, deadLetter(m, f))
+}
+
+// deliver writes what is to be said of m to the dead letters. It waits for Kafka
+// as long as it takes: it is not to be lost. It returns an error only when ctx
+// is done.
+func (c *Consumer) deliver(ctx context.Context, m, letter kafka.Message) error {
 	var down outage
 	for {
 		err := c.Dead.WriteMessages(ctx, letter)
@@ -58,13 +63,16 @@ func (c *Consumer) bury(ctx context.Context, m kafka.Message, f failure) error {
 }
 
 // deadLetter is m as it came, with headers that say from where, and why. Those
-// of an earlier death are replaced.
+// of an earlier death are replaced, but for which letter it was redriven of.
 func deadLetter(m kafka.Message, f failure) kafka.Message {
 	var headers []kafka.Header
 	for _, h := range m.Headers {
 		if !strings.HasPrefix(h.Key, "kafka_dlt-") && !strings.HasPrefix(h.Key, "codesaga-") {
 			headers = append(headers, h)
 		}
+	}
+	if r, ok := redriven(m); ok {
+		headers = append(headers, r.headers()...)
 	}
 	return kafka.Message{
 		Topic: DeadTopic,

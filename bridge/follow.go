@@ -105,6 +105,9 @@ func (r *Router) hand(topic string, m kafka.Message) {
 	if !r.wanted(id) || replayed(m) { // of most executions nobody here has the stream open
 		return
 	}
+	if topic == EventsTopic && others(m, ProjectorGroup) || topic == OutputTopic && others(m, RecorderGroup) {
+		return // a copy that comes to no store, where a stream would wait for it
+	}
 	u, err := r.update(topic, m)
 	if err != nil {
 		r.Cluster.log().Error("cannot read update", "topic", topic, "partition", m.Partition, "offset", m.Offset, "err", err)

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -15,6 +16,12 @@ type Metrics struct {
 	messages    *prometheus.CounterVec
 	unknown     *prometheus.CounterVec
 	lag         *prometheus.GaugeVec
+	waiting     *prometheus.GaugeVec
+	members     *prometheus.GaugeVec
+	paused      *prometheus.GaugeVec
+	dead        *prometheus.GaugeVec
+	oldest      prometheus.Gauge
+	alarm       *prometheus.GaugeVec
 	subscribers prometheus.Gauge
 	dropped     prometheus.Counter
 }
@@ -35,6 +42,30 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "codesaga_bridge_lag_messages",
 			Help: "Messages of a partition that the group has not done, as of the last message fetched or done by this process.",
 		}, []string{"topic", "group", "partition"}),
+		waiting: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_consumer_group_lag_messages",
+			Help: "Messages of all partitions that the group has not done, by its committed offsets; also of groups that do not move.",
+		}, []string{"topic", "group"}),
+		members: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_consumer_group_members",
+			Help: "Processes that take part in the group.",
+		}, []string{"topic", "group"}),
+		paused: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_consumer_group_paused",
+			Help: "1 while an operator has paused the group.",
+		}, []string{"topic", "group"}),
+		dead: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_letters",
+			Help: "Dead letters by status.",
+		}, []string{"status"}),
+		oldest: f.NewGauge(prometheus.GaugeOpts{
+			Name: "codesaga_letters_oldest_seconds",
+			Help: "Age of the oldest dead letter that waits.",
+		}),
+		alarm: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "codesaga_letters_alarm",
+			Help: "1 for the level of the alarm about dead letters that wait: ok, warning, critical.",
+		}, []string{"level"}),
 		subscribers: f.NewGauge(prometheus.GaugeOpts{
 			Name: "codesaga_bridge_subscribers",
 			Help: "Streams that hear of updates from this process.",
@@ -55,6 +86,35 @@ func (m *Metrics) count(c *Consumer, result string) {
 func (m *Metrics) behind(c *Consumer, partition int, lag int64) {
 	if m != nil {
 		m.lag.WithLabelValues(c.Topic, c.Group, strconv.Itoa(partition)).Set(float64(lag))
+	}
+}
+
+// groups tells how far groups are, and which of them gate holds back.
+func (m *Metrics) groups(all []execution.ConsumerGroup, gate *Gate) {
+	if m == nil {
+		return
+	}
+	for _, g := range all {
+		m.waiting.WithLabelValues(g.Topic, g.Name).Set(float64(g.Lag))
+		m.members.WithLabelValues(g.Topic, g.Name).Set(float64(g.Members))
+		m.paused.WithLabelValues(g.Topic, g.Name).Set(map[bool]float64{true: 1}[gate.holds(g.Name)])
+	}
+}
+
+// letters tells how many dead letters there are.
+func (m *Metrics) letters(f execution.LetterFigures, level string, now time.Time) {
+	if m == nil {
+		return
+	}
+	for _, status := range execution.LetterStatuses {
+		m.dead.WithLabelValues(string(status)).Set(float64(f.ByStatus[status]))
+	}
+	m.oldest.Set(0)
+	if f.Waiting > 0 {
+		m.oldest.Set(now.Sub(f.Oldest).Seconds())
+	}
+	for _, one := range []string{AlarmOK, AlarmWarning, AlarmCritical} {
+		m.alarm.WithLabelValues(one).Set(map[bool]float64{true: 1}[one == level])
 	}
 }
 

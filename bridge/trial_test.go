@@ -150,8 +150,15 @@ func (t *trial) let(n int) {
 // consume begins a consumer of the group; stop ends it, and waits for that.
 func (t *trial) consume(handle Handler) (stop func()) {
 	t.Helper()
+	return t.consumeBehind(nil, handle)
+}
+
+// consumeBehind is consume, with a gate.
+func (t *trial) consumeBehind(gate *Gate, handle Handler) (stop func()) {
+	t.Helper()
 	w := t.cluster.Writer()
 	c := &Consumer{
+		Gate:   gate,
 		Reader: t.cluster.Reader(triers, tried), Dead: w, Topic: tried, Group: triers, Log: slog.New(slog.DiscardHandler),
 		Handle: handle, Pauses: []time.Duration{time.Millisecond},
 	}

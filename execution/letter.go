@@ -19,20 +19,20 @@ type Letter struct {
 	EventType   string `json:"event_type,omitempty" bson:"event_type,omitempty"`     // header ce_type
 	ExecutionID string `json:"execution_id,omitempty" bson:"execution_id,omitempty"` // the key, if it is one
 
-	Class        string    `json:"error_class" bson:"class"`                 // the kind of the last error, see Kind
-	Error        string    `json:"error" bson:"error"`                       // what the last one said
-	Attempts     int       `json:"attempts" bson:"attempts"`                 // in place, over all deaths
-	Round        int       `json:"round" bson:"round"`                       // how often it was redriven
-	Tries        int       `json:"retries" bson:"tries"`                     // redrives since a person last asked, which is what a policy counts
-	FirstFailure time.Time `json:"first_failure_at" bson:"first_failure"`    //
-	CapturedAt   time.Time `json:"captured_at" bson:"captured_at"`           // of the first death
-	UpdatedAt    time.Time `json:"updated_at" bson:"updated_at"`             //
-	Due          time.Time `json:"next_retry_at,omitzero" bson:"due"`        // of the next redrive; zero: none is planned
-	Sent         time.Time `json:"sent_at,omitzero" bson:"sent"`             // of the redrive that has no outcome yet; zero: there is none
-	Behind       string    `json:"behind,omitempty" bson:"behind,omitempty"` // the earlier letter of the same key it waits for
-	By           string    `json:"decided_by,omitempty" bson:"by,omitempty"` // who discarded or restored it
-	Reason       string    `json:"reason,omitempty" bson:"reason,omitempty"` // why it was parked, discarded or restored
-	Expires      time.Time `json:"expires_at,omitzero" bson:"expires"`       // when it is forgotten; zero: never
+	Class        string    `json:"error_class" bson:"class"`                     // the kind of the last error, see Kind
+	Error        string    `json:"error" bson:"error"`                           // what the last one said
+	Attempts     int       `json:"attempts" bson:"attempts"`                     // in place, over all deaths
+	Round        int       `json:"round" bson:"round"`                           // how often it was redriven
+	Tries        int       `json:"retries" bson:"tries"`                         // redrives since a person last asked, which is what a policy counts
+	FirstFailure time.Time `json:"first_failure_at" bson:"first_failure"`        //
+	CapturedAt   time.Time `json:"captured_at" bson:"captured_at"`               // of the first death
+	UpdatedAt    time.Time `json:"updated_at" bson:"updated_at"`                 //
+	Due          time.Time `json:"next_retry_at,omitzero" bson:"due,omitempty"`  // of the next redrive; zero: none is planned
+	Sent         time.Time `json:"sent_at,omitzero" bson:"sent,omitempty"`       // of the redrive that has no outcome yet; zero: there is none
+	Behind       string    `json:"behind,omitempty" bson:"behind,omitempty"`     // the earlier letter of the same key it waits for
+	By           string    `json:"decided_by,omitempty" bson:"by,omitempty"`     // who discarded or restored it
+	Reason       string    `json:"reason,omitempty" bson:"reason,omitempty"`     // why it was parked, discarded or restored
+	Expires      time.Time `json:"expires_at,omitzero" bson:"expires,omitempty"` // when it is forgotten; zero: never
 
 	Headers []LetterHeader `json:"headers" bson:"headers"` // as they came, without those of the dead letter
 	Key     []byte         `json:"-" bson:"key"`
@@ -95,12 +95,10 @@ func (s LetterStatus) Waits() bool {
 	return s == LetterPending || s == LetterScheduled || s == LetterParked
 }
 
-// RedriveStep is what is to be done next with a letter: what its workflow asks
-// for, again and again.
+// RedriveStep is what is next with a letter.
 type RedriveStep struct {
-	Over  bool          // nothing any more, or nothing until a person asks: the workflow ends
-	Wait  time.Duration // look again after this, or when signalled
-	Round int           // of the redrive that was sent, if one was
+	Over bool          // nothing, unless a person asks
+	Wait time.Duration // until it is looked at again, if nobody says that something happened
 }
 
 // RedriveStrategy says when a letter is redriven.
@@ -164,6 +162,7 @@ type RedriveReport struct {
 	Total      int              `json:"total"`
 	Successful int              `json:"successful"`
 	Failed     int              `json:"failed"`
+	More       bool             `json:"more"` // there are others that match: ask again
 	Details    []RedriveOutcome `json:"details"`
 }
 

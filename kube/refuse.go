@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -90,14 +91,15 @@ func (w *Worker) refuse(ctx context.Context, t execution.Task, reason string, ca
 }
 
 // passing are refusals that somebody, or time, mends, and then the runs go on:
-// a full quota, one that was not counted yet, a right that the worker lacks, a
+// a full quota, one that was not counted yet, a right that the worker lacks (for
+// an API server that has just started, all of them, whatever it is asked), a
 // namespace that was made a moment ago, or that is being made anew.
-var passing = []string{"exceeded quota", "status unknown for quota", "cannot create resource", "error looking up service account", "being terminated"}
+var passing = regexp.MustCompile(`exceeded quota|status unknown for quota|cannot [a-z]+ resource|error looking up service account|being terminated`)
 
 // refused reports whether err is the cluster's last word.
 func refused(err error) bool {
 	if apierrors.IsForbidden(err) {
-		return !slices.ContainsFunc(passing, func(text string) bool { return strings.Contains(err.Error(), text) })
+		return !passing.MatchString(err.Error())
 	}
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,24 @@ func TestFullQuotaIsToldAndWaitedFor(t *testing.T) {
 		if len(s.held.all) != 0 {
 			t.Errorf("%d are remembered", len(s.held.all))
 		}
+	})
+}
+
+// An API server that has just started knows no rights yet, whatever it is asked:
+// that ends no run.
+func TestAnAPIServerWithoutRightsIsWaitedFor(t *testing.T) {
+	play(t, func(s *stage) {
+		for _, verb := range []string{"create", "get"} {
+			s.fails(verb, "pods", apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "execution-x1", fmt.Errorf(`User "u" cannot %s resource "pods" in API group "" in the namespace "scripts"`, verb)))
+		}
+		if err := s.Do(s.Context(), task()); execution.KindOf(err) != execution.Unavailable {
+			t.Errorf("%v", err)
+		}
+		s.tells()
+		s.fails("create", "pods", nil)
+		s.fails("get", "pods", nil)
+		s.do(execution.Create)
+		s.tells("pod_created")
 	})
 }
 

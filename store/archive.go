@@ -66,7 +66,7 @@ func (s *Store) Archive(ctx context.Context, id, by, reason string) (execution.A
 	if err != nil {
 		return execution.Archived{}, err
 	}
-	a := execution.Archived{Recorded: e, DeletedBy: by, DeletedAt: time.Now().UTC().Truncate(time.Millisecond), Reason: reason}
+	a := execution.Archived{Recorded: e, DeletedBy: by, DeletedAt: moment(), Reason: reason}
 	_, err = s.archive.InsertOne(ctx, struct {
 		execution.Archived `bson:",inline"`
 		Words              []string `bson:"words,omitempty"`

@@ -48,7 +48,7 @@ func (s *Store) end(ctx context.Context, x execution.Execution, e execution.Even
 	}
 	set := bson.M{
 		"status": e.Outcome.Status, "outcome": e.Outcome, "usage": e.Usage, "output": output,
-		"finished_at": e.At, "stored_at": time.Now().UTC().Truncate(time.Millisecond),
+		"finished_at": e.At, "stored_at": moment(),
 	}
 	if judge != nil {
 		set["judge"] = judge

@@ -24,7 +24,7 @@ type claim struct {
 // true; if it was with another body, an Invalid FieldErrors. Of many who claim
 // at once one is first.
 func (s *Store) Claim(ctx context.Context, user, key string, digest [32]byte, id execution.ID) (_ execution.ID, replayed bool, err error) {
-	mine := claim{ID: claimID(user, key), Digest: digest[:], ExecutionID: id, CreatedAt: time.Now().UTC().Truncate(time.Millisecond)}
+	mine := claim{ID: claimID(user, key), Digest: digest[:], ExecutionID: id, CreatedAt: moment()}
 	for {
 		_, err := s.keys.InsertOne(ctx, mine)
 		if !mongo.IsDuplicateKeyError(err) {

@@ -67,7 +67,7 @@ func (s *Store) BeginRebuild(ctx context.Context, r execution.Rebuild) error {
 	if r.Projection != execution.EventsProjection {
 		return nil // it is only ever asked for by _id
 	}
-	for _, i := range eventIndexes(s.db.Collection(r.Shadow), "occurred_at") {
+	for _, i := range s.eventIndexes(s.db.Collection(r.Shadow), "occurred_at") {
 		if err := i.create(ctx); err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (s *Store) Fill(ctx context.Context, r execution.Rebuild, events []executio
 // fillEvents keeps events in c, and for those that are in the archive a grave.
 // An event that is older than events get is left out.
 func (s *Store) fillEvents(ctx context.Context, c *mongo.Collection, events []execution.Recorded) error {
-	ids, oldest := make([]string, len(events)), time.Now().Add(-eventLife)
+	ids, oldest := make([]string, len(events)), time.Now().Add(-s.eventLife())
 	for i, e := range events {
 		ids[i] = e.ID
 	}

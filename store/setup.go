@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,8 +13,9 @@ import (
 )
 
 const (
-	keyLife   = 24 * time.Hour      // of an idempotency key (parity EX-22)
-	eventLife = 90 * 24 * time.Hour // of an event (parity EV-16)
+	keyLife    = 24 * time.Hour      // of an idempotency key (parity EX-22)
+	eventLife  = 90 * 24 * time.Hour // of an event, unless something else is said (parity EV-16)
+	figureLife = 90 * 24 * time.Hour // of what was counted of events, and of the log of deliveries
 )
 
 // index is one that queries here need.
@@ -28,7 +30,7 @@ type index struct {
 }
 
 func (s *Store) indexes() []index {
-	return append(append(eventIndexes(s.events, "occurred_at"), eventIndexes(s.archive, "deleted_at")...), []index{
+	return append(append(s.eventIndexes(s.events, "occurred_at"), s.eventIndexes(s.archive, "deleted_at")...), []index{
 		{of: s.executions, name: "user_newest", fields: append(up("user_id"), newestFirst...)},
 		{of: s.executions, name: "newest", fields: newestFirst},
 		{of: s.executions, name: "status_oldest", fields: up("status", "created_at")},
@@ -45,8 +47,8 @@ func (s *Store) indexes() []index {
 		{of: s.executions, name: "ended", fields: up("finished_at")},
 		{of: s.executions, name: "user_ended", fields: up("user_id", "finished_at")},
 		{of: s.deliveries, name: "in_order", fields: up("execution_id", "at")},
-		{of: s.deliveries, name: "life", fields: up("at"), life: eventLife},
-		{of: s.hosts, name: "life", fields: up("last"), life: eventLife},
+		{of: s.deliveries, name: "life", fields: up("at"), life: figureLife},
+		{of: s.hosts, name: "life", fields: up("last"), life: figureLife},
 		{of: s.batches, name: "user_newest", fields: append(up("user_id"), newestFirst...)},
 		{of: s.batches, name: "abandoned", fields: up("created_at"), where: bson.M{"stored": false}, life: keyLife},
 		{of: s.schedules, name: "user_newest", fields: append(up("user_id"), newestFirst...)},
@@ -54,7 +56,11 @@ func (s *Store) indexes() []index {
 		{of: s.replays, name: "ended", fields: up("ended"), sparse: true},
 		{of: s.replayParts, name: "in_order", fields: up("session", "sequence")},
 		{of: s.replayFailures, name: "in_order", fields: up("session", "sequence")},
-		{of: s.hours, name: "life", fields: up("hour"), life: eventLife},
+		{of: s.letters, name: "newest", fields: bson.D{{Key: "captured_at", Value: -1}, {Key: "_id", Value: -1}}},
+		{of: s.letters, name: "status_newest", fields: bson.D{{Key: "status", Value: 1}, {Key: "captured_at", Value: -1}, {Key: "_id", Value: -1}}},
+		{of: s.letters, name: "of_key", fields: up("origin.group", "origin.topic", "origin.partition", "key", "origin.offset")},
+		{of: s.letters, name: "life", fields: up("expires"), life: time.Second},
+		{of: s.hours, name: "life", fields: up("hour"), life: figureLife},
 		{of: s.rebuilds, name: "newest", fields: append(up("projection"), bson.E{Key: "started_at", Value: -1})},
 	}...)
 }
@@ -69,7 +75,7 @@ func up(names ...string) (d bson.D) {
 
 // eventIndexes are those of a collection of events, one for each filter, that
 // live for so long after the time in a field.
-func eventIndexes(c *mongo.Collection, born string) []index {
+func (s *Store) eventIndexes(c *mongo.Collection, born string) []index {
 	return []index{
 		{of: c, name: "in_order", fields: up("execution_id", "offset")},
 		{of: c, name: "newest", fields: newestEvents},
@@ -77,12 +83,16 @@ func eventIndexes(c *mongo.Collection, born string) []index {
 		{of: c, name: "user_newest", fields: append(up("user_id"), newestEvents...)},
 		{of: c, name: "correlation", fields: up("correlation_id", "recorded_at"), sparse: true},
 		{of: c, name: "words", fields: up("words", "recorded_at"), sparse: true},
-		{of: c, name: "life", fields: up(born), life: eventLife},
+		{of: c, name: "life", fields: up(born), life: s.eventLife()},
 	}
 }
 
-// Setup creates the indexes that are missing and returns what it did, one
-// sentence each. Done again, it does nothing.
+// eventLife is how long events are kept.
+func (s *Store) eventLife() time.Duration { return cmp.Or(s.EventLife, eventLife) }
+
+// Setup creates the indexes that are missing, lets documents live as long as
+// they are to, and returns what it did, one sentence each. Done again, it does
+// nothing.
 func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 	have := make(map[*mongo.Collection][]mongo.IndexSpecification)
 	for _, i := range s.indexes() {
@@ -91,15 +101,41 @@ func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 				return changes, fmt.Errorf("indexes of %s: %w", i.of.Name(), kinded(err))
 			}
 		}
-		if slices.ContainsFunc(have[i.of], func(there mongo.IndexSpecification) bool { return there.Name == i.name }) {
-			continue
+		n := slices.IndexFunc(have[i.of], func(there mongo.IndexSpecification) bool { return there.Name == i.name })
+		change, err := "", error(nil)
+		if n < 0 {
+			change, err = fmt.Sprintf("created index %s of %s", i.name, i.of.Name()), i.create(ctx)
+		} else {
+			change, err = i.live(ctx, have[i.of][n])
 		}
-		if err := i.create(ctx); err != nil {
+		if err != nil {
 			return changes, err
 		}
-		changes = append(changes, fmt.Sprintf("created index %s of %s", i.name, i.of.Name()))
+		if change != "" {
+			changes = append(changes, change)
+		}
 	}
 	return changes, nil
+}
+
+// live lets documents live as long as i says, if its index, which is there,
+// says otherwise, and returns what that changed.
+func (i index) live(ctx context.Context, there mongo.IndexSpecification) (change string, err error) {
+	if i.life == 0 || there.ExpireAfterSeconds == nil {
+		return "", nil
+	}
+	was, is := time.Duration(*there.ExpireAfterSeconds)*time.Second, i.life
+	if was == is {
+		return "", nil
+	}
+	err = i.of.Database().RunCommand(ctx, bson.D{
+		{Key: "collMod", Value: i.of.Name()},
+		{Key: "index", Value: bson.D{{Key: "name", Value: i.name}, {Key: "expireAfterSeconds", Value: int64(is.Seconds())}}},
+	}).Err()
+	if err != nil {
+		return "", fmt.Errorf("index %s of %s: %w", i.name, i.of.Name(), kinded(err))
+	}
+	return fmt.Sprintf("documents of %s live %s, they lived %s", i.of.Name(), is, was), nil
 }
 
 // create makes i, unless it is there.

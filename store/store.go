@@ -25,6 +25,10 @@ type Store struct {
 	// stored yet; 0: 30 s.
 	Patience time.Duration
 
+	// EventLife is how long an event is kept after it was told, and one that was
+	// deleted after that; 0: 90 days (parity EV-16). Setup makes it true.
+	EventLife time.Duration
+
 	part       part
 	db         *mongo.Database
 	executions *mongo.Collection
@@ -40,6 +44,11 @@ type Store struct {
 	hosts      *mongo.Collection // of callbacks: one document for each that has failed and was not reached since
 	batches    *mongo.Collection
 	schedules  *mongo.Collection
+	pauses     *mongo.Collection // of consumer groups
+
+	letters         *mongo.Collection // that are dead
+	redrivePolicies *mongo.Collection // that were set
+	alarms          *mongo.Collection // that were raised
 
 	replays        *mongo.Collection
 	replayParts    *mongo.Collection // of the files of sessions
@@ -80,6 +89,11 @@ func New(db *mongo.Database) *Store {
 		hosts:      db.Collection("callback_hosts"),
 		batches:    db.Collection("batches"),
 		schedules:  db.Collection("schedules"),
+		pauses:     db.Collection("consumer_pauses"),
+
+		letters:         db.Collection("letters"),
+		redrivePolicies: db.Collection("redrive_policies"),
+		alarms:          db.Collection("alarms"),
 
 		replays:        db.Collection("replays"),
 		replayParts:    db.Collection("replay_parts"),
@@ -175,3 +189,6 @@ func kinded(err error) error {
 	}
 	return err
 }
+
+// moment is now, as the database keeps it.
+func moment() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

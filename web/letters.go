@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,142 +17,221 @@ import (
 // Letters keeps dead letters.
 type Letters interface {
 	Letter(ctx context.Context, id string) (execution.Letter, error)
-	// Letters returns a page, the newest first, without values, and the cursor of
-	// the next page; it is empty after the last.
-	Letters(context.Context, execution.LetterFilter) (items []execution.Letter, next string, err error)
+	Letters(context.Context, execution.LetterFilter) (page []execution.Letter, next string, err error)
 	LetterFigures(context.Context) (execution.LetterFigures, error)
 }
 
-// LetterDesk is where people decide about dead letters. What is too late, or too
-// early, is a Conflict.
-type LetterDesk interface {
-	RetryLetter(ctx context.Context, id, by string) (execution.Letter, error) // it is due now
+// LetterMoves are what people decide about dead letters; a Conflict if that
+// cannot be asked of one now.
+type LetterMoves interface {
+	RetryLetter(ctx context.Context, id, by string) (execution.Letter, error)
 	DiscardLetter(ctx context.Context, id, by, reason string) (execution.Letter, error)
 	ArchiveLetter(ctx context.Context, id, by, reason string) (execution.Letter, error)
-	RestoreLetter(ctx context.Context, id, by, reason string) (execution.Letter, error) // one of the two, to parked
+	RestoreLetter(ctx context.Context, id, by, reason string) (execution.Letter, error)
 }
 
-// LetterHands tell those who redrive that something was decided. What, is in the
-// store.
-type LetterHands interface {
-	WakeRedrive(ctx context.Context, id string) error
+// RedrivePolicies say how dead letters are redriven. A change returns the
+// letters that are planned anew by it.
+type RedrivePolicies interface {
+	RedrivePolicies(context.Context) ([]execution.RedrivePolicy, error)
+	SetRedrivePolicy(context.Context, execution.RedrivePolicy) (replanned []string, err error)
+	RemoveRedrivePolicy(ctx context.Context, id string) (replanned []string, err error)
 }
 
-// LetterReader makes the value of a message readable, without what is secret in
-// it.
-type LetterReader interface {
-	View(topic string, value []byte) (json.RawMessage, error)
-}
+const mostLetters = 1000 // of a page, and that are redriven by one request (parity DL-02, DL-05)
 
-const (
-	letterTimeout = 30 * time.Second // of all that one request asks for many letters
-	maxLetters    = 1000             // of one request
-)
-
-// LetterView is a dead letter as clients get it.
+// LetterView is a dead letter as operators see it.
 type LetterView struct {
 	execution.Letter
-	Key        string                   `json:"key"`                   // what is not UTF-8 is U+FFFD
-	ValueBytes int                      `json:"value_bytes,omitempty"` // not in lists
-	Payload    json.RawMessage          `json:"payload"`               // its value, decoded; null in lists, and when it cannot be
-	Unreadable string                   `json:"payload_error,omitempty"`
-	Headers    []execution.LetterHeader `json:"headers,omitempty"` // not in lists
-	History    []execution.LetterEntry  `json:"history,omitempty"` // likewise
+	ValueBytes int             `json:"value_bytes"`
+	Decoded    json.RawMessage `json:"decoded"`                // null if it cannot be
+	Unreadable string          `json:"decode_error,omitempty"` // why not
 }
 
-// letterRow is l in a list, or in answer to what was decided about it.
-func letterRow(l execution.Letter) LetterView {
-	return LetterView{Letter: l, Key: strings.ToValidUTF8(string(l.Key), "\uFFFD"), ValueBytes: max(len(l.Value), l.Omitted)}
+// letters are the filters that are asked for.
+func (q *query) letters() execution.LetterFilter {
+	f := execution.LetterFilter{
+		Topic: q.c.Query("topic"), Type: q.c.Query("event_type"), Group: q.c.Query("consumer_group"), Class: q.c.Query("error_class"), Execution: q.c.Query("execution_id"),
+		OlderThan: time.Duration(q.number("older_than_seconds", 0, 365*86400, 0)) * time.Second,
+		Limit:     q.number("limit", 1, mostLetters, 50), Cursor: q.c.Query("cursor"),
+	}
+	for _, status := range q.c.QueryArray("status") {
+		f.Statuses = append(f.Statuses, execution.LetterStatus(status))
+	}
+	q.wrong = append(q.wrong, wrongStatuses("status", f.Statuses)...)
+	return f
 }
 
-// letters returns a page of dead letters.
-func (s *Server) letters(c *gin.Context) error {
+func wrongStatuses(field string, all []execution.LetterStatus) (wrong execution.FieldErrors) {
+	for _, status := range all {
+		if !slices.Contains(execution.LetterStatuses, status) {
+			return execution.FieldErrors{{Field: field, Rule: "of pending, scheduled, retried, parked, discarded, archived"}}
+		}
+	}
+	return nil
+}
+
+// listLetters returns a page of dead letters, the newest first.
+func (s *Server) listLetters(c *gin.Context) error {
 	q := query{c: c}
 	f := q.letters()
 	if err := q.err(); err != nil {
 		return err
 	}
-	page, next, err := s.Letters.Letters(c.Request.Context(), f)
+	items, next, err := s.Letters.Letters(c.Request.Context(), f)
 	if err != nil {
 		return err
 	}
-	items := make([]LetterView, len(page))
-	for i, l := range page {
-		items[i] = letterRow(l)
-	}
-	c.JSON(http.StatusOK, gin.H{"items": items, "next_cursor": Text(next)})
+	c.JSON(http.StatusOK, gin.H{"items": append([]execution.Letter{}, items...), "next_cursor": Text(next)})
 	return nil
 }
 
-// letters are those that are asked for.
-func (q *query) letters() execution.LetterFilter {
-	f := execution.LetterFilter{
-		Topic: q.c.Query("topic"), Type: q.c.Query("event_type"), Group: q.c.Query("consumer_group"), Class: q.c.Query("error_class"),
-		Execution: q.c.Query("execution_id"), Cursor: q.c.Query("cursor"), Limit: q.number("limit", 1, maxLetters, 50),
-		OlderThan: time.Duration(q.number("older_than_seconds", 0, 1<<30, 0)) * time.Second,
-	}
-	for _, text := range q.c.QueryArray("status") {
-		st := execution.LetterStatus(text)
-		if !slices.Contains(execution.LetterStatuses, st) {
-			q.refuse("status", fmt.Sprintf("one of %v", execution.LetterStatuses))
-			break
-		}
-		f.Statuses = append(f.Statuses, st)
-	}
-	return f
-}
-
-// letter returns one, with all that happened to it and what is in it.
+// letter shows one, with what it says.
 func (s *Server) letter(c *gin.Context) error {
 	l, err := s.Letters.Letter(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}
-	v := letterRow(l)
-	v.Headers, v.History = l.Headers, l.History
-	if l.Omitted > 0 {
-		v.Unreadable = "it was too large to be kept: its topic has it, as long as it keeps it"
-	} else if v.Payload, err = s.LetterReader.View(l.Origin.Topic, l.Value); err != nil {
-		v.Payload, v.Unreadable = nil, err.Error()
+	v := LetterView{Letter: l, ValueBytes: len(l.Value)}
+	if v.Decoded, err = s.ViewLetter(l.Origin.Topic, l.Value); err != nil {
+		v.Unreadable = err.Error()
 	}
 	c.JSON(http.StatusOK, v)
 	return nil
 }
 
-// LetterStatistics are the figures of dead letters as clients get them.
-type LetterStatistics struct {
-	execution.LetterFigures
-	OldestAge *float64 `json:"oldest_age_seconds"` // nil: none waits
-	Success   *float64 `json:"retry_success_rate"` // 0 to 1; nil: none was redriven
-	Topics    []string `json:"topics"`             // that letters wait of
-}
-
-// letterStatistics tells how many there are of each.
-func (s *Server) letterStatistics(c *gin.Context) error {
+// letterFigures counts them.
+func (s *Server) letterFigures(c *gin.Context) error {
 	f, err := s.Letters.LetterFigures(c.Request.Context())
 	if err != nil {
 		return err
 	}
-	v := LetterStatistics{LetterFigures: f, Topics: []string{}}
-	for topic := range f.ByTopic {
-		v.Topics = append(v.Topics, topic)
-	}
-	slices.Sort(v.Topics)
-	if !f.Oldest.IsZero() {
-		v.OldestAge = new(time.Since(f.Oldest).Seconds())
-	}
-	if f.Redriven > 0 {
-		v.Success = new(float64(f.Retried) / float64(f.Redriven))
-	}
-	c.JSON(http.StatusOK, v)
+	c.JSON(http.StatusOK, gin.H{"statistics": f, "retry_success_rate": rate(f.Retried, f.Redriven), "topics": s.LetterTopics})
 	return nil
 }
 
-// decision is one of LetterDesk for a reason, which is kept with the letter.
-type decision func(d LetterDesk, ctx context.Context, id, by, reason string) (execution.Letter, error)
+// rate is a part of all; nil of none.
+func rate(part, all int64) *float64 {
+	if all == 0 {
+		return nil
+	}
+	return new(float64(part) / float64(all))
+}
 
-// decideLetter returns the handler that has decide done to a letter.
-func (s *Server) decideLetter(what string, decide decision) func(*gin.Context) error {
+// refuseEdit says why a dead letter cannot be changed.
+func (s *Server) refuseEdit(*gin.Context) error {
+	return newProblem(http.StatusMethodNotAllowed, "edit_refused", "a message says what happened, and is not changed afterwards: mend its reader and retry it, or discard it")
+}
+
+// retryLetter has one redriven now.
+func (s *Server) retryLetter(c *gin.Context) error {
+	l, err := s.askRetry(c.Request.Context(), c.Param("id"), c.GetString("user"))
+	if err != nil {
+		return err
+	}
+	s.Log.Info("dead letter: retry", "letter", l.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	c.JSON(http.StatusAccepted, without(l))
+	return nil
+}
+
+// askRetry notes that a letter is to be redriven, and lets its workflow know.
+// If only the word of it gets lost, who looks after letters finds it.
+func (s *Server) askRetry(ctx context.Context, id, by string) (execution.Letter, error) {
+	l, err := s.LetterMoves.RetryLetter(ctx, id, by)
+	if err == nil {
+		s.wakeLetters(ctx, id)
+	}
+	return l, err
+}
+
+func (s *Server) wakeLetters(ctx context.Context, ids ...string) {
+	for _, id := range ids {
+		if err := s.WakeLetter(ctx, id); err != nil {
+			s.Log.Warn("the workflow of a dead letter was not told, and will be in a minute", "letter", id, "err", err)
+			return
+		}
+	}
+}
+
+// without is l without its history and headers.
+func without(l execution.Letter) execution.Letter {
+	l.History, l.Headers = []execution.LetterEntry{}, []execution.LetterHeader{}
+	return l
+}
+
+// retryLetters has many redriven: those with some IDs, or that a filter chooses.
+func (s *Server) retryLetters(c *gin.Context) error {
+	var b struct {
+		IDs    []string `json:"ids"`
+		Filter *struct {
+			Statuses  []execution.LetterStatus `json:"status"`
+			Topic     string                   `json:"topic"`
+			Type      string                   `json:"event_type"`
+			Group     string                   `json:"consumer_group"`
+			Class     string                   `json:"error_class"`
+			Execution string                   `json:"execution_id"`
+			OlderThan int                      `json:"older_than_seconds"`
+		} `json:"filter"`
+		DryRun bool `json:"dry_run"`
+	}
+	if err := decode(c, &b, false); err != nil {
+		return err
+	}
+	if (len(b.IDs) > 0) == (b.Filter != nil) {
+		return execution.FieldErrors{{Field: "ids", Rule: "either ids or filter"}}
+	}
+	if len(b.IDs) > mostLetters {
+		return execution.FieldErrors{{Field: "ids", Rule: "at most 1000"}}
+	}
+	ctx, user := c.Request.Context(), c.GetString("user")
+	ids, more := b.IDs, false
+	if f := b.Filter; f != nil {
+		if wrong := wrongStatuses("filter.status", f.Statuses); wrong != nil {
+			return wrong
+		}
+		if f.OlderThan < 0 {
+			return execution.FieldErrors{{Field: "filter.older_than_seconds", Rule: "at least 0"}}
+		}
+		if len(f.Statuses) == 0 {
+			f.Statuses = []execution.LetterStatus{execution.LetterPending, execution.LetterScheduled, execution.LetterParked}
+		}
+		found, next, err := s.Letters.Letters(ctx, execution.LetterFilter{
+			Statuses: f.Statuses, Topic: f.Topic, Type: f.Type, Group: f.Group, Class: f.Class, Execution: f.Execution,
+			OlderThan: time.Duration(f.OlderThan) * time.Second, Limit: mostLetters,
+		})
+		if err != nil {
+			return err
+		}
+		more = next != ""
+		for _, l := range slices.Backward(found) { // the oldest first
+			ids = append(ids, l.ID)
+		}
+	}
+	report := execution.RedriveReport{Total: len(ids), More: more, Details: []execution.RedriveOutcome{}}
+	for _, id := range ids {
+		if b.DryRun {
+			report.Details = append(report.Details, execution.RedriveOutcome{ID: id})
+			continue
+		}
+		l, err := s.askRetry(ctx, id, user)
+		switch execution.KindOf(err) {
+		case "":
+			report.Successful++
+			report.Details = append(report.Details, execution.RedriveOutcome{ID: id, Status: l.Status})
+		case execution.NotFound, execution.Conflict:
+			report.Failed++
+			report.Details = append(report.Details, execution.RedriveOutcome{ID: id, Status: l.Status, Error: err.Error()})
+		default:
+			return err
+		}
+	}
+	s.Log.Info("dead letters: retry", "total", report.Total, "asked", report.Successful, "failed", report.Failed, "dry_run", b.DryRun, "user", user, "correlation_id", correlation(c))
+	c.JSON(http.StatusAccepted, report)
+	return nil
+}
+
+// decideLetter returns the handler of a decision that has a reason.
+func (s *Server) decideLetter(verb string) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		var b struct {
 			Reason string `json:"reason"`
@@ -161,26 +239,64 @@ func (s *Server) decideLetter(what string, decide decision) func(*gin.Context) e
 		if err := decode(c, &b, false); err != nil {
 			return err
 		}
-		if strings.TrimSpace(b.Reason) == "" || utf8.RuneCountInString(b.Reason) > maxReason {
+		if b.Reason = strings.TrimSpace(b.Reason); b.Reason == "" || utf8.RuneCountInString(b.Reason) > maxReason {
 			return execution.FieldErrors{{Field: "reason", Rule: "1..500 characters"}}
 		}
-		ctx, id, user := c.Request.Context(), c.Param("id"), c.GetString("user")
-		l, err := decide(s.LetterDesk, ctx, id, user, b.Reason)
+		do := map[string]func(ctx context.Context, id, by, reason string) (execution.Letter, error){
+			"discard": s.LetterMoves.DiscardLetter, "archive": s.LetterMoves.ArchiveLetter, "restore": s.LetterMoves.RestoreLetter,
+		}[verb]
+		l, err := do(c.Request.Context(), c.Param("id"), c.GetString("user"), b.Reason)
 		if err != nil {
 			return err
 		}
-		if err := s.LetterHands.WakeRedrive(ctx, id); err != nil {
-			s.Log.Warn("the workflow of a dead letter was not told, and will look by itself", "letter", id, "err", err)
+		if verb != "restore" { // who waits behind it need not any more, nor its workflow
+			s.wakeLetters(c.Request.Context(), l.ID)
 		}
-		s.Log.Info("dead letter: "+what, "letter", id, "user", user, "correlation_id", correlation(c))
-		c.JSON(http.StatusOK, letterRow(l))
+		s.Log.Info("dead letter: "+verb, "letter", l.ID, "reason", b.Reason, "user", c.GetString("user"), "correlation_id", correlation(c))
+		c.JSON(http.StatusOK, without(l))
 		return nil
 	}
 }
 
-// editLetter refuses to: the same event ID would tell two things.
-func (s *Server) editLetter(c *gin.Context) error {
-	c.Header("Allow", "GET")
-	return newProblem(http.StatusMethodNotAllowed, "method_not_allowed",
-		"a dead letter is not edited: it is redriven as it was published, for its event ID stands for that; discard it with a reason, and submit what is right anew")
+// redrivePolicies lists all that count.
+func (s *Server) redrivePolicies(c *gin.Context) error {
+	all, err := s.RedrivePolicies.RedrivePolicies(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"items": all})
+	return nil
+}
+
+// setRedrivePolicy sets one, for what it matches; letters that wait are planned
+// anew.
+func (s *Server) setRedrivePolicy(c *gin.Context) error {
+	var p execution.RedrivePolicy
+	if err := decode(c, &p, false); err != nil {
+		return err
+	}
+	if err := p.Validate(s.LetterTopics); err != nil {
+		return err
+	}
+	p.ID, p.By, p.UpdatedAt = execution.RedrivePolicyID(p), c.GetString("user"), time.Now().UTC().Truncate(time.Millisecond)
+	replanned, err := s.RedrivePolicies.SetRedrivePolicy(c.Request.Context(), p)
+	if err != nil {
+		return err
+	}
+	s.wakeLetters(c.Request.Context(), replanned...)
+	s.Log.Info("redrive policy set", "policy", p.ID, "strategy", p.Strategy, "max_retries", p.MaxRetries, "replanned", len(replanned), "user", p.By, "correlation_id", correlation(c))
+	c.JSON(http.StatusOK, gin.H{"policy": p, "replanned": len(replanned)})
+	return nil
+}
+
+// removeRedrivePolicy goes back to the default.
+func (s *Server) removeRedrivePolicy(c *gin.Context) error {
+	replanned, err := s.RedrivePolicies.RemoveRedrivePolicy(c.Request.Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	s.wakeLetters(c.Request.Context(), replanned...)
+	s.Log.Info("redrive policy removed", "policy", c.Param("id"), "replanned", len(replanned), "user", c.GetString("user"), "correlation_id", correlation(c))
+	c.JSON(http.StatusOK, gin.H{"replanned": len(replanned)})
+	return nil
 }

@@ -76,9 +76,7 @@ func TestDocumentHasEachField(t *testing.T) {
 		"SagaSummary": execution.SagaSummary{}, "Saga": execution.SagaView{CurrentStep: "x", FailedStep: "x", Error: "x"},
 		"Delivery": deliveryView{}, "Batch": BatchView{}, "BatchAccepted": accepted{}, "Schedule": ScheduleView{}, "Usage": execution.UsageRow{},
 		"Rebuild": execution.Rebuild{Error: "x", FinishedAt: new(time.Time)}, "Projection": execution.Projection{},
-		"Letter":               aLetter(),
-		"RedrivePolicyRequest": PolicyRequest{},
-		"EventStats":           execution.EventStats{}, "EventKind": execution.EventKind{}, "GroupStatistics": GroupStatistics{},
+		"EventStats": execution.EventStats{}, "EventKind": execution.EventKind{}, "GroupStatistics": GroupStatistics{},
 		"ScheduleSubmission": ScheduleRequest{Cron: "x", Every: 1, TimeZone: "x", Overlap: "x", CatchUp: new(int64)},
 		"SubmittedFile":      SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{Detail: "x", Errors: []execution.FieldError{{}}},
 	} {

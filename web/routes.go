@@ -85,6 +85,24 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	admin.PUT("/executions/:id/priority", s.handle(s.setPriority))
 	admin.POST("/executions/:id/drop", s.handle(s.drop))
 
+	admin.GET("/consumers", s.handle(s.consumerGroups))
+	admin.POST("/consumers/:group/pause", s.handle(s.pauseGroup))
+	admin.POST("/consumers/:group/resume", s.handle(s.resumeGroup))
+
+	letters := admin.Group("/letters")
+	letters.GET("", s.handle(s.listLetters))
+	letters.POST("/retry", s.handle(s.retryLetters))
+	letters.GET("/statistics", s.handle(s.letterFigures))
+	letters.GET("/policies", s.handle(s.redrivePolicies))
+	letters.PUT("/policies", s.handle(s.setRedrivePolicy))
+	letters.DELETE("/policies/:id", s.handle(s.removeRedrivePolicy))
+	letters.GET("/:id", s.handle(s.letter))
+	letters.PATCH("/:id", s.handle(s.refuseEdit))
+	letters.POST("/:id/retry", s.handle(s.retryLetter))
+	letters.POST("/:id/discard", s.handle(s.decideLetter("discard")))
+	letters.POST("/:id/archive", s.handle(s.decideLetter("archive")))
+	letters.POST("/:id/restore", s.handle(s.decideLetter("restore")))
+
 	replays := admin.Group("/replays")
 	replays.POST("", s.handle(s.createReplay))
 	replays.GET("", s.handle(s.listReplays))
@@ -99,8 +117,6 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	replays.POST("/:id/resume", s.handle(s.moveReplay("resume")))
 	replays.POST("/:id/cancel", s.handle(s.moveReplay("cancel")))
 	replays.POST("/:id/retry-failed", s.handle(s.moveReplay("retry-failed")))
-
-	s.serveLetters(admin.Group("/letters"))
 
 	batches := mine.Group("/batches")
 	batches.POST("", s.handle(s.submitBatch))
@@ -125,23 +141,6 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	mine.GET("/events/stats", s.handle(s.ownEventCounts))
 	mine.GET("/events/types", s.handle(s.eventTypes))
 	s.serveEvents(admin)
-}
-
-// serveLetters has what operators do with dead letters.
-func (s *Server) serveLetters(l *gin.RouterGroup) {
-	l.GET("", s.handle(s.letters))
-	l.POST("/retry", s.handle(s.retryLetters))
-	l.GET("/statistics", s.handle(s.letterStatistics))
-	l.GET("/policies", s.handle(s.redrivePolicies))
-	l.PUT("/policies", s.handle(s.setRedrivePolicy))
-	l.GET("/policies/:id", s.handle(s.redrivePolicy))
-	l.DELETE("/policies/:id", s.handle(s.removeRedrivePolicy))
-	l.GET("/:id", s.handle(s.letter))
-	l.PATCH("/:id", s.handle(s.editLetter))
-	l.POST("/:id/retry", s.handle(s.retryLetter))
-	l.POST("/:id/discard", s.handle(s.decideLetter("discard", LetterDesk.DiscardLetter)))
-	l.POST("/:id/archive", s.handle(s.decideLetter("archive", LetterDesk.ArchiveLetter)))
-	l.POST("/:id/restore", s.handle(s.decideLetter("restore", LetterDesk.RestoreLetter)))
 }
 
 // serveEvents has what operators do with all events, and what is made of them.

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -136,16 +137,21 @@ type Server struct {
 	Clock        Clock
 	ClockHands   ClockHands
 
+	Groups      func(context.Context) ([]execution.ConsumerGroup, error) // how far the consumer groups are, but for pauses
+	GroupKinds  []execution.ConsumerGroup                                // all of them, without how far they are
+	GroupPauses GroupPauses
+
+	Letters         Letters
+	LetterMoves     LetterMoves
+	LetterTopics    []string // that dead letters may come from
+	RedrivePolicies RedrivePolicies
+	WakeLetter      func(ctx context.Context, id string) error                // lets its workflow look at it
+	ViewLetter      func(topic string, value []byte) (json.RawMessage, error) // what it says, for people
+
 	Replays     Replays
 	ReplayShelf ReplayShelf
 	ReplayHands ReplayHands
 	ReplayRules execution.ReplayRules
-
-	Letters         Letters
-	LetterDesk      LetterDesk
-	LetterHands     LetterHands
-	LetterReader    LetterReader
-	RedrivePolicies RedrivePolicies
 
 	User      func(*http.Request) (string, error) // who asks; an error refuses
 	Operators []string                            // users who see and do what belongs to others, too

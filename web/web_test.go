@@ -231,6 +231,8 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	s.withGroups(m)
 	s.withEvents(happened(1)...)
 	s.withRebuilder()
+	s.withConsumers()
+	s.withLetters()
 	return s, m, g
 }
 

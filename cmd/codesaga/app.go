@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/codesaga/codesaga/bridge"
+	"github.com/codesaga/codesaga/callback"
 	"github.com/codesaga/codesaga/deploy/languages"
 	"github.com/codesaga/codesaga/execution"
 	"github.com/codesaga/codesaga/kube"
@@ -39,6 +40,8 @@ type app struct {
 	sagas  func() (temporal.Sagas, error)
 	bus    func() *bridge.Publisher
 
+	callbacks func() (*callback.Sender, error)
+
 	roles      []string                    // of this process
 	kubeWorker atomic.Pointer[kube.Worker] // nil until there is one
 
@@ -56,6 +59,7 @@ func newApp(cfg Config, log *slog.Logger) *app {
 	a.places = sync.OnceValues(a.openLedger)
 	a.sagas = sync.OnceValues(a.openTemporal)
 	a.bus = sync.OnceValue(a.openBus)
+	a.callbacks = sync.OnceValues(a.openCallbacks)
 	return a
 }
 
@@ -77,6 +81,7 @@ func (a *app) openStore() (*store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mongo-uri: %w", err)
 	}
+	s.EventLife = a.EventLife
 	a.atClose(func() { _ = s.Close(context.Background()) })
 	return s, nil
 }

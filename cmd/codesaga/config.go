@@ -64,7 +64,13 @@ type Config struct {
 	CallbackInner  bool
 	ReplayPrefix   string        // of topics
 	ReplayLife     time.Duration // of sessions that have ended
-	LogLevel       string
+	EventLife      time.Duration // of events in the store
+
+	LettersWarning  int64 // dead letters that wait
+	LettersCritical int64
+	LettersAge      time.Duration // of the oldest
+	LettersURL      string
+	LogLevel        string
 }
 
 // settings declares a flag for each setting.
@@ -114,6 +120,11 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.BoolVar(&c.CallbackInner, "callback-allow-private", false, "let callbacks go to addresses that only this network knows: for development and tests")
 	fs.StringVar(&c.ReplayPrefix, "replay-topic-prefix", "replay.", "in front of the names of topics, behind -topic-prefix, that events may be replayed to: 2 to 50 of a-z, 0-9, _ and -, and a dot at the end")
 	fs.DurationVar(&c.ReplayLife, "replay-retention", 48*time.Hour, "time that a session of replays is kept after its end, with its file, 1h to 8760h")
+	fs.DurationVar(&c.EventLife, "event-retention", 90*24*time.Hour, "time that an event is kept in the event store, and one that was deleted in the archive, 168h to 8760h; setup makes it true")
+	fs.Int64Var(&c.LettersWarning, "letters-warning", 100, "dead letters that wait from which on there is a warning, 1 to 1000000")
+	fs.Int64Var(&c.LettersCritical, "letters-critical", 1000, "dead letters that wait from which on it is critical, letters-warning to 1000000")
+	fs.DurationVar(&c.LettersAge, "letters-age", time.Hour, "age of the oldest dead letter that waits from which on there is a warning, 1m to 720h")
+	fs.StringVar(&c.LettersURL, "letters-url", "", "URL that is told when the alarm about dead letters changes, signed with callback-secret, by the rules of callbacks; empty: none")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -170,6 +181,11 @@ func (c *Config) check() (errs error) {
 	}
 	wrong(replayPrefix.MatchString(c.ReplayPrefix) && !strings.HasPrefix(c.ReplayPrefix, bridge.TasksTopic), "replay-topic-prefix: must be 2 to 50 of a-z, 0-9, _ and -, with a dot at the end, and not that of tasks")
 	wrong(c.ReplayLife >= time.Hour && c.ReplayLife <= 365*24*time.Hour, "replay-retention: must be 1h to 8760h")
+	wrong(c.EventLife >= 7*24*time.Hour && c.EventLife <= 365*24*time.Hour, "event-retention: must be 168h to 8760h")
+	wrong(c.LettersWarning >= 1 && c.LettersWarning <= 1_000_000, "letters-warning: must be 1 to 1000000")
+	wrong(c.LettersCritical >= c.LettersWarning && c.LettersCritical <= 1_000_000, "letters-critical: must be letters-warning to 1000000")
+	wrong(c.LettersAge >= time.Minute && c.LettersAge <= 720*time.Hour, "letters-age: must be 1m to 720h")
+	wrong(c.LettersURL == "" || c.CallbackSecret != "", "letters-url: needs callback-secret")
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
 	_, err := execution.ParseEgress(c.EgressAllowed)

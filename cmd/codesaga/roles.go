@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +58,7 @@ func (a *app) worker(ctx context.Context) error {
 			Sessions: s, Log: s, Failures: s, Events: s, Projector: s, Receiver: sender,
 			Topics: &bridge.Replays{Cluster: a.cluster, Bus: bus, Replication: a.Replication}, Retention: a.ReplayLife,
 		},
+		Letters: s, LetterPost: &bridge.Redriver{Writer: bus.Writer, Topics: bridge.Topics(list(a.Pools)...)},
 		Slots: activities.NewSlots(a.registry, a.log),
 	})
 }
@@ -69,17 +73,77 @@ func (a *app) bridge(ctx context.Context) error {
 	results := &bridge.Results{Store: s, Bus: bus, Log: a.log}
 	recorder := a.consumer(bus, bridge.RecorderGroup, bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
 	recorder.Unordered = true // chunks are numbered, so those that wait are written together
+	letters := &bridge.Letters{Prefix: a.TopicPrefix, Capture: s.Capture, Settle: s.SettleLetter, Wake: sagas.WakeRedrive, Log: a.log}
+	watch := &bridge.LetterWatch{
+		Figures: s.LetterFigures, Due: s.LettersDue, Wake: sagas.WakeRedrive, Raise: s.Raise,
+		Warning: a.LettersWarning, Critical: a.LettersCritical, Age: a.LettersAge, Metrics: a.counts, Log: a.log,
+	}
+	if watch.Notify, err = a.letterNotice(); err != nil {
+		return err
+	}
+	warden := &bridge.Warden{Gate: new(bridge.Gate), Paused: s.PausedGroups, Groups: a.groups, Metrics: a.counts, Log: a.log}
+	warden.Begin(ctx)
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return warden.Run(ctx) })
+	g.Go(func() error { return watch.Run(ctx) })
 	for _, c := range []*bridge.Consumer{
 		a.consumer(bus, bridge.FactsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell))),
 		a.consumer(bus, bridge.ResultsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do)),
 		a.consumer(bus, bridge.CallbacksGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Callbacks(s.CallbackOf, sagas.StartCallback))),
+		a.consumer(bus, bridge.LettersGroup, bridge.DeadTopic, letters.Handle),
 		a.consumer(bus, bridge.ProjectorGroup, bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
 		recorder,
 	} {
+		c.Gate = warden.Gate
 		g.Go(func() error { return c.Run(ctx) })
 	}
 	return g.Wait()
+}
+
+// letterNotice returns what tells the alarm about dead letters to whom the
+// settings name; nil if that is nobody. It tries three times: metrics and log
+// have it in any case.
+func (a *app) letterNotice() (func(context.Context, string, string, execution.LetterFigures), error) {
+	if a.LettersURL == "" {
+		return nil, nil
+	}
+	sender, err := a.callbacks()
+	if err != nil {
+		return nil, err
+	}
+	if err := sender.Rules.Check(a.LettersURL); err != nil {
+		return nil, fmt.Errorf("letters-url: %w", err)
+	}
+	return func(ctx context.Context, level, was string, f execution.LetterFigures) {
+		id := string(execution.NewID())
+		body, err := json.Marshal(map[string]any{"type": "dead_letters_alarm", "id": id, "level": level, "was": was, "at": time.Now().UTC(), "statistics": f})
+		for try := time.Duration(0); err == nil && try < 3 && ctx.Err() == nil; try++ {
+			d := sender.Send(ctx, a.LettersURL, id, body)
+			if d.Failure == "" {
+				return
+			}
+			a.log.Warn("the alarm about dead letters was not heard", "failure", d.Failure, "status", d.StatusCode)
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second << (2 * try)):
+			}
+		}
+	}, nil
+}
+
+// letterTopics are those that dead letters may come from.
+func (a *app) letterTopics() (names []string) {
+	for _, g := range bridge.GroupKinds(bridge.Topics(list(a.Pools)...)...) {
+		if g.Topic != bridge.DeadTopic && !slices.Contains(names, g.Topic) {
+			names = append(names, g.Topic)
+		}
+	}
+	return names
+}
+
+// groups tells how far the consumer groups are.
+func (a *app) groups(ctx context.Context) ([]execution.ConsumerGroup, error) {
+	return a.cluster.Groups(ctx, bridge.Topics(list(a.Pools)...)...)
 }
 
 // web serves people.
@@ -115,6 +179,8 @@ func (a *app) web(ctx context.Context) error {
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
+		Groups: a.groups, GroupKinds: bridge.GroupKinds(bridge.Topics(list(a.Pools)...)...), GroupPauses: s,
+		Letters: s, LetterMoves: s, LetterTopics: a.letterTopics(), RedrivePolicies: s, WakeLetter: sagas.WakeRedrive, ViewLetter: a.codecs.View,
 		Replays: s, ReplayShelf: s, ReplayHands: sagas, ReplayRules: a.replayRules(rules.Check),
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
@@ -155,8 +221,8 @@ func (a *app) callbackRules() (callback.Rules, error) {
 	return callback.Rules{AllowPrivate: a.CallbackInner, Ports: ports}, err
 }
 
-// callbacks returns who tells the callbacks of executions.
-func (a *app) callbacks() (*callback.Sender, error) {
+// openCallbacks returns who tells the callbacks of executions, and alarms.
+func (a *app) openCallbacks() (*callback.Sender, error) {
 	rules, err := a.callbackRules()
 	if err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ var parts = []part{
 	{"throughput", throughput},
 	{"crowd", crowd},
 	{"replay", replay},
+	{"sizes", func(ctx context.Context) error { return with(ctx, []string{"web", "worker", "bridge", "kube"}, sizes) }},
 }
 
 // run measures the parts that are named; all if none is.
@@ -49,7 +50,7 @@ func run(ctx context.Context) error {
 	names := os.Args[1:]
 	for _, name := range names {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd or replay", name)
+			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd, replay or sizes", name)
 		}
 	}
 	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))

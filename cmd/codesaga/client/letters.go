@@ -17,42 +17,26 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// letterPath is the path of a dead letter, or of something to do with it.
+// letterPath is the path of a dead letter, or of something of it.
 func letterPath(id, of string) string { return "/admin/letters/" + url.PathEscape(id) + of }
 
-// letterView is a dead letter as the API shows it: what the client needs beside
-// what it is.
-type letterView struct {
-	execution.Letter
-	Key        string          `json:"key"`
-	ValueBytes int64           `json:"value_bytes"`
-	Payload    json.RawMessage `json:"payload"`
-	Unreadable string          `json:"payload_error"`
-}
-
-// place is where l was first.
-func (v letterView) place() string {
-	return fmt.Sprintf("%s %d/%d", v.Origin.Topic, v.Origin.Partition, v.Origin.Offset)
-}
-
-// letterFilters adds the flags that choose among dead letters. Values go into
-// query, those that come several times too.
+// letterFilters adds the flags that choose among dead letters.
 func letterFilters(fs *flag.FlagSet, query url.Values) {
 	fs.Func("status", "only letters of this `STATUS`: pending, scheduled, retried, parked, discarded or archived; repeatable", func(s string) error {
 		query.Add("status", s)
 		return nil
 	})
-	filter(fs, query, "topic", "topic", "only letters of this `TOPIC`")
-	filter(fs, query, "type", "event_type", "only letters with this `TYPE` of event")
-	filter(fs, query, "group", "consumer_group", "only letters that this `GROUP` of consumers could not handle")
-	filter(fs, query, "class", "error_class", "only letters whose last error is of this `CLASS`, such as invalid")
+	filter(fs, query, "topic", "topic", "only letters from this `TOPIC`")
+	filter(fs, query, "type", "event_type", "only events of this `TYPE`")
+	filter(fs, query, "group", "consumer_group", "only letters of this consumer `GROUP`")
+	filter(fs, query, "class", "error_class", "only letters with this `CLASS` of errors, such as internal")
 	filter(fs, query, "execution", "execution_id", "only letters of the run `ID`")
-	fs.Func("older-than", "only letters that were captured longer ago than this `TIME`, such as 1h", func(s string) error {
-		n, ok := parseSeconds(s)
-		if !ok || n < 0 {
-			return errors.New("must be whole seconds, such as 10m or 600")
+	fs.Func("older", "only letters that died longer than this `TIME` ago, such as 1h", func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil || d < 0 {
+			return errors.New("must be a time such as 1h30m")
 		}
-		query.Set("older_than_seconds", strconv.FormatInt(n, 10))
+		query.Set("older_than_seconds", strconv.Itoa(int(d.Seconds())))
 		return nil
 	})
 }
@@ -70,9 +54,12 @@ func doLettersList(ctx context.Context, c *call, args []string) error {
 	if err != nil || !show {
 		return err
 	}
-	now := time.Now()
-	rows, err := each(items, []string{"ID", "STATUS", "AGE", "FROM", "GROUP", "EVENT", "RETRIES", "NEXT", "CLASS", "ERROR"}, func(v letterView) []string {
-		return []string{v.ID, string(v.Status), age(now.Sub(v.CapturedAt)), v.place(), v.Origin.Group, v.EventType, fmt.Sprint(v.Tries), stamp(&v.Due), v.Class, brief(v.Error)}
+	rows, err := each(items, []string{"ID", "STATUS", "TOPIC", "GROUP", "TYPE", "CLASS", "RUN", "RETRIES", "AGE", "NEXT", "ERROR"}, func(l execution.Letter) []string {
+		next := ""
+		if !l.Due.IsZero() {
+			next = stamp(&l.Due)
+		}
+		return []string{l.ID, string(l.Status), l.Origin.Topic, l.Origin.Group, l.EventType, l.Class, l.ExecutionID, fmt.Sprint(l.Round), age(time.Since(l.CapturedAt)), next, l.Error}
 	})
 	if err != nil {
 		return err
@@ -80,18 +67,14 @@ func doLettersList(ctx context.Context, c *call, args []string) error {
 	return c.printTable(rows)
 }
 
-// brief is s, cut where a column gets too wide.
-func brief(s string) string {
-	const most = 60
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
-}
-
-// doLettersShow shows one letter, what is in it and what happened to it.
+// doLettersShow shows one, and what it says.
 func doLettersShow(ctx context.Context, c *call, args []string) error {
-	var v letterView
+	var v struct {
+		execution.Letter
+		ValueBytes int             `json:"value_bytes"`
+		Decoded    json.RawMessage `json:"decoded"`
+		Unreadable string          `json:"decode_error"`
+	}
 	show, err := c.one(ctx, args, func(id string) string { return letterPath(id, "") }, &v)
 	if err != nil || !show {
 		return err
@@ -101,43 +84,92 @@ func doLettersShow(ctx context.Context, c *call, args []string) error {
 	f.add("status", string(v.Status))
 	f.add("reason", v.Reason)
 	f.add("decided by", v.By)
-	f.add("from", v.place())
-	f.add("group", v.Origin.Group)
-	f.add("key", v.Key)
-	f.add("event", v.EventType)
-	f.add("event ID", v.EventID)
-	f.add("execution", v.ExecutionID)
-	f.add("published", stamp(&v.Origin.At))
-	f.add("first failure", stamp(&v.FirstFailure))
-	f.add("captured", stamp(&v.CapturedAt))
+	f.add("from", fmt.Sprintf("%s, partition %d, offset %d", v.Origin.Topic, v.Origin.Partition, v.Origin.Offset))
+	f.add("consumer group", v.Origin.Group)
+	f.add("event", v.EventID)
+	f.add("type", v.EventType)
+	f.add("run", v.ExecutionID)
+	f.add("error", v.Class+": "+v.Error)
 	f.add("attempts", fmt.Sprint(v.Attempts))
-	f.add("redriven", fmt.Sprintf("%d times, %d of them since a person asked", v.Round, v.Tries))
-	f.add("next retry", stamp(&v.Due))
-	f.add("on its way since", stamp(&v.Sent))
+	f.add("first failure", stamp(&v.FirstFailure))
+	if !v.Due.IsZero() {
+		f.add("next retry", stamp(&v.Due))
+	}
 	f.add("behind", v.Behind)
-	f.add("forgotten", stamp(&v.Expires))
-	f.add("class", v.Class)
-	f.add("error", v.Error)
-	f.add("value", fmt.Sprintf("%d bytes", v.ValueBytes))
+	f.add("value", bytesText(int64(v.ValueBytes)))
+	f.add("says", string(v.Decoded))
 	f.add("unreadable", v.Unreadable)
+	happened := [][]string{{"AT", "WHAT", "RETRY", "BY", "CLASS", "NOTE"}}
+	for _, e := range v.History {
+		happened = append(happened, []string{stamp(&e.At), e.What, fmt.Sprint(e.Round), e.By, e.Class, e.Note})
+	}
 	headers := [][]string{{"HEADER", "VALUE"}}
 	for _, h := range v.Headers {
 		headers = append(headers, []string{h.Key, h.Value})
 	}
-	history := [][]string{{"TIME", "WHAT", "ROUND", "BY", "CLASS", "NOTE"}}
-	for _, e := range v.History {
-		history = append(history, []string{stamp(&e.At), e.What, fmt.Sprint(e.Round), e.By, e.Class, e.Note})
-	}
-	if err := c.printTables(f, headers, history); err != nil || string(v.Payload) == "null" || len(v.Payload) == 0 {
-		return err
-	}
-	if err := c.printf("\n"); err != nil {
-		return err
-	}
-	return c.printJSON(v.Payload)
+	return c.printTables(f, happened, headers)
 }
 
-// doLettersDecide discards, archives or restores letters.
+// doLettersRetry has letters redriven: those that are named, or that the flags
+// choose.
+func doLettersRetry(ctx context.Context, c *call, args []string) error {
+	fs := c.flags()
+	query := url.Values{}
+	letterFilters(fs, query)
+	all := fs.Bool("all", false, "all that wait")
+	dry := fs.Bool("dry-run", false, "only say which")
+	ids, err := c.parseMixed(fs, args, 0, 1000)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"dry_run": *dry}
+	switch {
+	case len(ids) > 0 && (*all || len(query) > 0):
+		return usagef("%s: IDs, or flags that choose: not both", c.cmd.Name)
+	case len(ids) > 0:
+		body["ids"] = ids
+	case !*all && len(query) == 0:
+		return usagef("%s: which letters? name them, choose some by flags, or say --all", c.cmd.Name)
+	default:
+		chosen := map[string]any{}
+		for name, values := range query {
+			switch name {
+			case "status":
+				chosen[name] = values
+			case "older_than_seconds":
+				chosen[name], _ = strconv.Atoi(values[0])
+			default:
+				chosen[name] = values[0]
+			}
+		}
+		body["filter"] = chosen
+	}
+	var report execution.RedriveReport
+	if err := c.send(ctx, http.MethodPost, "/admin/letters/retry", body, &report); err != nil {
+		return err
+	}
+	verb := "will be retried"
+	if *dry {
+		verb = "would be retried"
+		report.Successful = report.Total
+	}
+	rows := [][]string{{"LETTER", "STATUS", "ERROR"}}
+	for _, o := range report.Details {
+		rows = append(rows, []string{o.ID, string(o.Status), o.Error})
+	}
+	if err := c.printTable(rows); err != nil {
+		return err
+	}
+	if err := c.printf("%d of %d %s\n", report.Successful, report.Total, verb); err != nil {
+		return err
+	}
+	if report.More {
+		return c.printf("there are more: ask again\n")
+	}
+	return nil
+}
+
+// doLettersDecide discards, archives or restores one.
 func doLettersDecide(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	reason := fs.String("reason", "", "`TEXT` that is kept with the letter (needed)")
@@ -145,13 +177,13 @@ func doLettersDecide(ctx context.Context, c *call, args []string) error {
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(*reason) == "" {
-		return usagef("%s: say --reason", c.cmd.Name)
+	if *reason == "" {
+		return usagef("%s: --reason is needed", c.cmd.Name)
 	}
 	return c.post(ctx, letterPath(rest[0], "/"+strings.TrimPrefix(c.cmd.Name, "letters ")), reasonOf(*reason))
 }
 
-// doLettersStats shows how many there are of each.
+// doLettersStats counts them.
 func doLettersStats(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	asJSON := fs.Bool("json", false, jsonHelp)
@@ -165,58 +197,40 @@ func doLettersStats(ctx context.Context, c *call, args []string) error {
 	if *asJSON {
 		return c.printJSON(raw)
 	}
-	var s struct {
-		execution.LetterFigures
-		OldestAge *float64 `json:"oldest_age_seconds"`
-		Success   *float64 `json:"retry_success_rate"`
+	var v struct {
+		Statistics execution.LetterFigures `json:"statistics"`
+		Rate       *float64                `json:"retry_success_rate"`
 	}
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return fmt.Errorf("letters stats: %w", err)
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return fmt.Errorf("letters: %w", err)
 	}
 	var f facts
-	f.add("waiting", fmt.Sprint(s.Waiting))
-	if s.OldestAge != nil {
-		f.add("oldest", age(time.Duration(*s.OldestAge*float64(time.Second))))
+	f.add("waiting", fmt.Sprint(v.Statistics.Waiting))
+	if !v.Statistics.Oldest.IsZero() {
+		f.add("oldest", age(time.Since(v.Statistics.Oldest)))
 	}
-	f.add("redriven", fmt.Sprint(s.Redriven))
-	if s.Success != nil {
-		f.add("took effect", fmt.Sprintf("%d, %.1f %%", s.Retried, 100**s.Success))
+	if v.Rate != nil {
+		f.add("retries that helped", fmt.Sprintf("%.0f %%", 100**v.Rate))
 	}
-	statuses := [][]string{{"STATUS", "LETTERS"}}
-	for _, st := range execution.LetterStatuses {
-		if n := s.ByStatus[st]; n > 0 {
-			statuses = append(statuses, []string{string(st), fmt.Sprint(n)})
+	statuses := map[string]int64{}
+	for status, n := range v.Statistics.ByStatus {
+		statuses[string(status)] = n
+	}
+	var tables [][][]string
+	for _, t := range []struct {
+		head string
+		of   map[string]int64
+	}{{"STATUS", statuses}, {"TOPIC", v.Statistics.ByTopic}, {"GROUP", v.Statistics.ByGroup}, {"TYPE", v.Statistics.ByType}, {"CLASS", v.Statistics.ByClass}} {
+		rows := [][]string{{t.head, "LETTERS"}}
+		for _, name := range slices.Sorted(maps.Keys(t.of)) {
+			rows = append(rows, []string{name, fmt.Sprint(t.of[name])})
 		}
+		tables = append(tables, rows)
 	}
-	table := func(head string, of map[string]int64) [][]string {
-		rows := [][]string{{head, "WAITING"}}
-		for _, name := range slices.Sorted(maps.Keys(of)) {
-			rows = append(rows, []string{name, fmt.Sprint(of[name])})
-		}
-		return rows
-	}
-	return c.printTables(f, statuses, table("TOPIC", s.ByTopic), table("EVENT", s.ByType), table("GROUP", s.ByGroup), table("CLASS", s.ByClass))
+	return c.printTables(f, tables...)
 }
 
-// policyText is p in the columns of a table.
-func policyText(p execution.RedrivePolicy) []string {
-	delay := ""
-	switch p.Strategy {
-	case execution.RedriveFixed:
-		delay = secondsText(p.Initial)
-	case execution.RedriveExponential:
-		delay = fmt.Sprintf("%s to %s, ×%s", secondsText(p.Initial), secondsText(p.Max), figure(p.Multiplier))
-	case execution.RedriveScheduled:
-		delay = "at " + p.At + " UTC"
-	}
-	by := p.By
-	if by == "" {
-		by = "default"
-	}
-	return []string{p.ID, p.Topic, p.Type, p.Class, string(p.Strategy), fmt.Sprint(p.MaxRetries), delay, by}
-}
-
-// doLettersPolicies shows how letters are redriven.
+// doLettersPolicies lists the policies of retries.
 func doLettersPolicies(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	asJSON := fs.Bool("json", false, jsonHelp)
@@ -230,63 +244,50 @@ func doLettersPolicies(ctx context.Context, c *call, args []string) error {
 	if *asJSON {
 		return c.printJSON(raw)
 	}
-	var p struct {
+	var v struct {
 		Items []execution.RedrivePolicy `json:"items"`
 	}
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return fmt.Errorf("letters policies: %w", err)
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return fmt.Errorf("policies: %w", err)
 	}
-	rows := [][]string{{"ID", "TOPIC", "TYPE", "CLASS", "STRATEGY", "RETRIES", "DELAY", "BY"}}
-	for _, one := range p.Items {
-		rows = append(rows, policyText(one))
+	rows := [][]string{{"POLICY", "STRATEGY", "RETRIES", "DELAY", "SET BY"}}
+	for _, p := range v.Items {
+		delay := ""
+		switch p.Strategy {
+		case execution.RedriveFixed:
+			delay = secondsText(p.Initial)
+		case execution.RedriveExponential:
+			delay = fmt.Sprintf("%s to %s, ×%s", secondsText(p.Initial), secondsText(p.Max), figure(p.Multiplier))
+		case execution.RedriveScheduled:
+			delay = p.At + " UTC"
+		}
+		rows = append(rows, []string{p.ID, string(p.Strategy), fmt.Sprint(p.MaxRetries), delay, p.By})
 	}
 	return c.printTable(rows)
 }
 
-// doLettersSetPolicy says how letters are redriven.
-func doLettersSetPolicy(ctx context.Context, c *call, args []string) error {
-	fs, policy := c.flags(), map[string]any{}
-	text := func(name, field, help string) {
-		fs.Func(name, help, func(s string) error { policy[field] = s; return nil })
-	}
-	delay := func(name, field, help string) {
-		fs.Func(name, help, func(s string) error {
-			n, ok := parseSeconds(s)
-			if !ok || n < 0 {
-				return errors.New("must be whole seconds, such as 10m or 600")
-			}
-			policy[field] = n
-			return nil
-		})
-	}
-	text("topic", "topic", "of letters of this `TOPIC` (default any)")
-	text("type", "event_type", "of letters with this `TYPE` of event; a * at its end matches what begins so (default any)")
-	text("class", "error_class", "of letters whose last error is of this `CLASS` (default any)")
-	text("strategy", "strategy", "`STRATEGY`: immediate, fixed_interval, exponential_backoff, scheduled or manual (needed)")
-	text("at", "at", "`TIME` of day in UTC, such as 04:30, of scheduled")
-	delay("initial-delay", "initial_delay_seconds", "`TIME` before the first retry, such as 30")
-	delay("max-delay", "max_delay_seconds", "`TIME` between two retries, at most")
-	retries := fs.Int("max-retries", 4, "`N` retries, 0 to 20; then a letter is parked")
-	factor := fs.Float64("multiplier", 2, "how many `TIMES` as long each retry is waited for")
-	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
+// doLettersPolicy sets one.
+func doLettersPolicy(ctx context.Context, c *call, args []string) error {
+	fs := c.flags()
+	var p execution.RedrivePolicy
+	fs.StringVar(&p.Topic, "topic", "", "letters from this `TOPIC`")
+	fs.StringVar(&p.Type, "type", "", "events of this `TYPE`, or that begin so: 'pod_*'")
+	fs.StringVar(&p.Class, "class", "", "letters with this `CLASS` of errors")
+	fs.IntVar(&p.MaxRetries, "max-retries", 5, "`N` retries, then a letter is parked, 0 to 20")
+	fs.Float64Var(&p.Initial, "initial", 30, "`SECONDS` before the first retry")
+	fs.Float64Var(&p.Max, "max", 300, "`SECONDS` before a retry, at most")
+	fs.Float64Var(&p.Multiplier, "multiplier", 2, "how much longer each waits than the one before")
+	fs.StringVar(&p.At, "at", "", "`TIME` of day in UTC, of the strategy scheduled: 03:30")
+	rest, err := c.parseMixed(fs, args, 1, 1)
+	if err != nil {
 		return err
 	}
-	if policy["strategy"] == nil {
-		return usagef("letters set-policy: say --strategy")
-	}
-	policy["max_retries"], policy["multiplier"] = *retries, *factor
-	var answer struct {
-		Policy  execution.RedrivePolicy `json:"policy"`
-		Letters int                     `json:"letters"`
-	}
-	if err := c.send(ctx, http.MethodPut, "/admin/letters/policies", policy, &answer); err != nil {
-		return err
-	}
-	return c.printf("%s, %d letters wait by it\n", oneLine(answer.Policy.ID), answer.Letters)
+	p.Strategy = execution.RedriveStrategy(rest[0])
+	return c.send(ctx, http.MethodPut, "/admin/letters/policies", p, nil)
 }
 
-// doLettersRemovePolicy goes back to the default.
-func doLettersRemovePolicy(ctx context.Context, c *call, args []string) error {
+// doLettersUnset goes back to the default.
+func doLettersUnset(ctx context.Context, c *call, args []string) error {
 	rest, err := c.parseMixed(c.flags(), args, 1, 1)
 	if err != nil {
 		return err

@@ -17,6 +17,15 @@ const queueJSON = `{"pools":[
 // told is what the API answers to the commands of TestWhatOperatorsSee.
 var told = map[string]string{
 	"/admin/queue": queueJSON,
+	"/admin/letters?consumer_group=projector&limit=50&older_than_seconds=3600&status=parked&status=pending": `{"items":[
+		{"id":"l1","status":"parked","origin":{"topic":"execution_events","partition":3,"offset":7,"consumer_group":"projector","timestamp":"2000-01-01T00:00:00Z"},"event_type":"pod_running","execution_id":"x1","error_class":"invalid","error":"no\n\u001b[2Jgood","round":2,"captured_at":"1999-12-31T23:00:00Z"}],"next_cursor":null}`,
+	"/admin/letters/l1": `{"id":"l1","status":"scheduled","origin":{"topic":"execution_events","partition":3,"offset":7,"consumer_group":"projector","timestamp":"2000-01-01T00:00:00Z"},"event_id":"x1/kube/pod_running","event_type":"pod_running","execution_id":"x1",
+		"error_class":"internal","error":"no","attempts":6,"round":1,"first_failure_at":"1999-12-31T23:00:00Z","next_retry_at":"2000-01-01T00:01:00Z","value_bytes":70,"decoded":{"type":"pod_running"},
+		"headers":[{"key":"ce_id","value":"x1/kube/pod_running"}],"history":[{"at":"1999-12-31T23:00:00Z","what":"died","error_class":"internal","note":"no","round":0},{"at":"1999-12-31T23:01:00Z","what":"asked","by":"op","round":0}]}`,
+	"/admin/letters/statistics": `{"statistics":{"by_status":{"parked":2,"retried":3},"by_topic":{"execution_events":2},"by_event_type":{},"by_consumer_group":{"projector":2},"by_error_class":{"invalid":2},"waiting":2,"oldest_at":"1999-12-31T23:00:00Z","redriven":4,"retried":3},"retry_success_rate":0.75,"topics":[]}`,
+	"/admin/letters/policies":   `{"items":[{"id":"topic:execution_events","topic":"execution_events","strategy":"exponential_backoff","max_retries":5,"initial_delay_seconds":30,"max_delay_seconds":300,"multiplier":2,"updated_by":"op"},{"id":"rest","strategy":"scheduled","max_retries":1,"at":"03:30"}]}`,
+	"/admin/consumers": `{"items":[{"name":"recorder","topic":"execution_output","members":2,"lag":7,"partitions":[{"partition":0,"committed_offset":3,"end_offset":10,"lag":7},{"partition":1,"committed_offset":null,"end_offset":0,"lag":0}],
+		"paused":{"by":"op","reason":"a\u001b[2Jlook","at":"2000-01-01T00:00:00Z"}},{"name":"kube","topic":"execution_tasks","members":1,"lag":0,"partitions":[],"paused":null}]}`,
 	"/executions/x1/saga": `{"execution_id":"x1","user_id":"ann","state":"failed","failed_step":"create_pod","error":"no\nanswer","started_at":"2000-01-01T00:00:00Z","closed_at":"2000-01-01T00:01:00Z",
 		"steps":[{"name":"allocate","state":"undone","attempts":1,"started_at":"2000-01-01T00:00:00.010Z","ended_at":"2000-01-01T00:00:00.020Z","undone_at":"2000-01-01T00:00:59Z"},
 			{"name":"create_pod","state":"failed","attempts":3,"started_at":"2000-01-01T00:00:01Z","ended_at":"2000-01-01T00:00:31Z","error":"no answer"}],
@@ -44,6 +53,69 @@ default  0         0     100     20   0
 POOL     USER     WAITING  RUNNING
 default  ann [2J  119      5
 default  bob      1        5
+`},
+	{"letters list --status parked --status pending --group projector --older 1h", `
+ID  STATUS  TOPIC             GROUP      TYPE         CLASS    RUN  RETRIES  AGE  NEXT  ERROR
+l1  parked  execution_events  projector  pod_running  invalid  x1   2        1h   -     no  [2Jgood
+`},
+	{"letters show l1", `
+id              l1
+status          scheduled
+from            execution_events, partition 3, offset 7
+consumer group  projector
+event           x1/kube/pod_running
+type            pod_running
+run             x1
+error           internal: no
+attempts        6
+first failure   1999-12-31T23:00:00.000Z
+next retry      2000-01-01T00:01:00.000Z
+value           70 bytes
+says            {"type":"pod_running"}
+
+AT                        WHAT   RETRY  BY  CLASS     NOTE
+1999-12-31T23:00:00.000Z  died   0      -   internal  no
+1999-12-31T23:01:00.000Z  asked  0      op  -         -
+
+HEADER  VALUE
+ce_id   x1/kube/pod_running
+`},
+	{"letters stats", `
+waiting              2
+oldest               1h
+retries that helped  75 %
+
+STATUS   LETTERS
+parked   2
+retried  3
+
+TOPIC             LETTERS
+execution_events  2
+
+GROUP      LETTERS
+projector  2
+
+CLASS    LETTERS
+invalid  2
+`},
+	{"letters policies", `
+POLICY                  STRATEGY             RETRIES  DELAY            SET BY
+topic:execution_events  exponential_backoff  5        30s to 5m0s, ×2  op
+rest                    scheduled            1        03:30 UTC        -
+`},
+	{"consumers list", `
+GROUP     TOPIC             MEMBERS  LAG  PAUSED BY  SINCE                 REASON
+recorder  execution_output  2        7    op         2000-01-01T00:00:00Z  a [2Jlook
+kube      execution_tasks   1        0    -          -                     -
+`},
+	{"consumers list --partitions", `
+GROUP     TOPIC             MEMBERS  LAG  PAUSED BY  SINCE                 REASON
+recorder  execution_output  2        7    op         2000-01-01T00:00:00Z  a [2Jlook
+kube      execution_tasks   1        0    -          -                     -
+
+GROUP     PARTITION  COMMITTED  END  LAG
+recorder  0          3          10   7
+recorder  1          -          0    0
 `},
 	{"saga x1", `
 execution    x1
@@ -126,6 +198,13 @@ func TestWhatOperatorsDo(t *testing.T) {
 		{"queue move x1 low", "PUT /admin/executions/x1/priority", `{"priority":"low"}`, []string{"409"}, exitPlatform},
 		{"queue drop x1", "POST /admin/executions/x1/drop", `{}`, nil, 0},
 		{"queue drop x1 --reason enough", "POST /admin/executions/x1/drop", `{"reason":"enough"}`, []string{"409"}, exitPlatform},
+		{"letters discard l1 --reason rubbish", "POST /admin/letters/l1/discard", `{"reason":"rubbish"}`, nil, 0},
+		{"letters archive ../x --reason y", "POST /admin/letters/..%2Fx/archive", `{"reason":"y"}`, []string{"404"}, exitPlatform},
+		{"letters restore l1 --reason z", "POST /admin/letters/l1/restore", `{"reason":"z"}`, []string{"409"}, exitPlatform},
+		{"letters set-policy manual --topic execution_events --max-retries 0", "PUT /admin/letters/policies", `{"id":"","topic":"execution_events","strategy":"manual","max_retries":0,"initial_delay_seconds":30,"max_delay_seconds":300,"multiplier":2}`, nil, 0},
+		{"letters unset-policy topic:execution_events", "DELETE /admin/letters/policies/topic:execution_events", ``, nil, 0},
+		{"consumers resume recorder", "POST /admin/consumers/recorder/resume", ``, nil, 0},
+		{"consumers resume ../x", "POST /admin/consumers/..%2Fx/resume", ``, []string{"404"}, exitPlatform},
 		{"saga retry-step x1", "POST /sagas/x1/retry-step", ``, nil, 0},
 		{"saga retry-step x1", "POST /sagas/x1/retry-step", ``, []string{"403"}, exitPlatform},
 	}
@@ -146,6 +225,39 @@ func TestWhatOperatorsDo(t *testing.T) {
 	}
 }
 
+// Letters are retried by name, or by what the flags choose.
+func TestLettersAreRetried(t *testing.T) {
+	for args, body := range map[string]string{
+		"letters retry l1 l2": `{"dry_run":false,"ids":["l1","l2"]}`,
+		"letters retry --all": `{"dry_run":false,"filter":{}}`,
+		"letters retry --dry-run --status parked --topic t --older 1m": `{"dry_run":true,"filter":{"older_than_seconds":60,"status":["parked"],"topic":"t"}}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &platform{answers: map[string]string{"POST /admin/letters/retry": `{"total":2,"successful":1,"failed":1,"more":true,"details":[{"id":"l1","status":"scheduled"},{"id":"l2","error":"no dead letter l2"}]}`}}
+			code, stdout, stderr := doUnreal(t, p, strings.Fields(args)...)
+			verb := "1 of 2 will be retried\n"
+			if strings.Contains(args, "--dry-run") {
+				verb = "2 of 2 would be retried\n"
+			}
+			want := "LETTER  STATUS     ERROR\nl1      scheduled  -\nl2      -          no dead letter l2\n" + verb + "there are more: ask again\n"
+			if code != 0 || stdout != want || stderr != "" || p.bodies[0] != body {
+				t.Errorf("%s: %d %q %q %q", args, code, stdout, stderr, p.bodies)
+			}
+		})
+	}
+}
+
+// Who pauses a group is told what waits now.
+func TestPausingAConsumerGroupSaysWhatThatMeans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{answers: map[string]string{"POST /admin/consumers/recorder/pause": `{"name":"recorder","purpose":"Stores\noutput.","paused":{}}`}}
+		code, stdout, stderr := doUnreal(t, p, "consumers", "pause", "recorder", "--reason", "a look")
+		if code != 0 || stdout != "Stores output.\n" || stderr != "" || p.bodies[0] != `{"reason":"a look"}` {
+			t.Errorf("%d %q %q %q", code, stdout, stderr, p.bodies)
+		}
+	})
+}
+
 func TestOperatorsWhoAreWrong(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"queue fly", "usage: codesaga queue"},
@@ -161,6 +273,12 @@ func TestOperatorsWhoAreWrong(t *testing.T) {
 		{"queue move x1", "usage: codesaga queue move"},
 		{"queue move x1 urgent", "none of critical"},
 		{"queue drop", "usage: codesaga queue drop"},
+		{"consumers", "which of its commands"},
+		{"letters retry", "which letters"},
+		{"letters retry l1 --all", "not both"},
+		{"letters retry --older soon", "such as 1h30m"},
+		{"letters discard l1", "--reason is needed"},
+		{"consumers pause recorder", "--reason is needed"},
 		{"batch", "which of its commands"},
 		{"batch fly", "which of its commands"},
 		{"usage --csv --json", "exclude each other"},

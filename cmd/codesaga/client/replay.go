@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -98,26 +97,22 @@ func (v replayView) took() string {
 func (b *replayBody) define(fs *flag.FlagSet) {
 	several := func(to *[]execution.EventType) func(string) error {
 		return func(s string) error {
-			for one := range strings.SplitSeq(s, ",") {
-				*to = append(*to, execution.EventType(one))
-			}
+			*to = append(*to, execution.EventType(s))
 			return nil
 		}
 	}
 	at := func(to *time.Time) func(string) error {
 		return func(s string) (err error) {
-			if *to, err = time.Parse(time.RFC3339, s); err != nil {
-				return errors.New("must be a time, such as 2026-08-01T12:00:00Z")
-			}
-			return nil
+			*to, err = moment(s)
+			return err
 		}
 	}
 	fs.Func("execution", "only events of the run with this `ID`", func(s string) error { b.Filter.ExecutionID = execution.ID(s); return nil })
 	fs.Func("event", "only the event with this `ID`; repeatable", func(s string) error { b.Filter.EventIDs = append(b.Filter.EventIDs, s); return nil })
 	fs.StringVar(&b.Filter.UserID, "user", "", "only events of runs of this `USER`")
 	fs.StringVar(&b.Filter.Service, "service", "", "only events from this `SOURCE`: saga, kube, results or web")
-	fs.Func("type", "only events of these `TYPES`, with commas between", several(&b.Filter.Types))
-	fs.Func("without-type", "no events of these `TYPES`, with commas between", several(&b.Filter.ExcludeTypes))
+	fs.Func("type", "only events of this `TYPE`; repeatable", several(&b.Filter.Types))
+	fs.Func("not-type", "no events of this `TYPE`; repeatable", several(&b.Filter.ExcludeTypes))
 	fs.Func("from", "only events since this `TIME`", at(&b.Filter.From))
 	fs.Func("to", "only events before this `TIME`", at(&b.Filter.To))
 	fs.StringVar(&b.Filter.Text, "text", "", "only events with these `WORDS`")

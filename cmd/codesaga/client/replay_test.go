@@ -34,7 +34,7 @@ func TestReplays(t *testing.T) {
 	}
 	for _, tt := range []struct{ args, body, want string }{
 		{
-			"create again --topic replay.a --user ann --type a,b --type c --from 2026-08-01T00:00:00Z --speed 100 --max 9 --skip-errors=false --start",
+			"create again --topic replay.a --user ann --type a --type b --type c --from 2026-08-01 --speed 100 --max 9 --skip-errors=false --start",
 			`{"name":"again","filter":{"user_id":"ann","event_types":["a","b","c"],"from":"2026-08-01T00:00:00Z"},"target":{"kind":"kafka","topic":"replay.a"},"speed_multiplier":100,"batch_size":100,"max_events":9,"skip_errors":false,"retry_attempts":3,"start":true}`,
 			"r1\n",
 		},

@@ -56,16 +56,24 @@ func doUsage(ctx context.Context, c *call, args []string) error {
 // day is a flag that is a day in UTC, or a time.
 func day(query url.Values, param string) func(string) error {
 	return func(s string) error {
-		at, err := time.Parse(time.DateOnly, s)
-		if err != nil {
-			at, err = time.Parse(time.RFC3339, s)
+		at, err := moment(s)
+		if err == nil {
+			query.Set(param, at.UTC().Format(time.RFC3339))
 		}
-		if err != nil {
-			return errors.New("must be a day such as 2026-08-01, or a time such as 2026-08-01T12:00:00Z")
-		}
-		query.Set(param, at.UTC().Format(time.RFC3339))
-		return nil
+		return err
 	}
+}
+
+// moment is the time that s, which may be a day, says.
+func moment(s string) (time.Time, error) {
+	at, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, s)
+	}
+	if err != nil {
+		return at, errors.New("must be a day such as 2026-08-01, or a time such as 2026-08-01T12:00:00Z")
+	}
+	return at, nil
 }
 
 // period completes the period of a report.

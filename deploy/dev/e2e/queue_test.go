@@ -136,6 +136,7 @@ func TestOperatorsRunTheQueue(t *testing.T) {
 	}
 	s.stands([]int64{2, 3, 1}, ids[0], ids[2], ids[3])
 	told(3, 4, 3)
+	s.order(http.MethodPatch, "/pools/default", policy{"max_executions": 1}, http.StatusOK) // or all go at once, in whichever order
 	resume()
 	for _, i := range []int{0, 2, 3} {
 		followers[i].wait()

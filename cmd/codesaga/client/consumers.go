@@ -1,0 +1,88 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/codesaga/codesaga/execution"
+)
+
+func consumerPath(group, verb string) string {
+	return "/admin/consumers/" + url.PathEscape(group) + "/" + verb
+}
+
+// doConsumersList shows how far the groups are.
+func doConsumersList(ctx context.Context, c *call, args []string) error {
+	fs := c.flags()
+	each := fs.Bool("partitions", false, "show each partition")
+	asJSON := fs.Bool("json", false, jsonHelp)
+	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
+		return err
+	}
+	var raw json.RawMessage
+	if err := c.api.get(ctx, "/admin/consumers", &raw); err != nil {
+		return err
+	}
+	if *asJSON {
+		return c.printJSON(raw)
+	}
+	var all struct {
+		Items []execution.ConsumerGroup `json:"items"`
+	}
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return fmt.Errorf("consumers: %w", err)
+	}
+	groups := [][]string{{"GROUP", "TOPIC", "MEMBERS", "LAG", "PAUSED BY", "SINCE", "REASON"}}
+	partitions := [][]string{{"GROUP", "PARTITION", "COMMITTED", "END", "LAG"}}
+	for _, g := range all.Items {
+		row := []string{g.Name, g.Topic, fmt.Sprint(g.Members), fmt.Sprint(g.Lag), "", "", ""}
+		if p := g.Paused; p != nil {
+			row = append(row[:4], p.By, p.At.UTC().Format("2006-01-02T15:04:05Z"), p.Reason)
+		}
+		groups = append(groups, row)
+		for _, p := range g.Partitions {
+			committed := ""
+			if p.Committed != nil {
+				committed = fmt.Sprint(*p.Committed)
+			}
+			partitions = append(partitions, []string{g.Name, fmt.Sprint(p.Partition), committed, fmt.Sprint(p.End), fmt.Sprint(p.Lag)})
+		}
+	}
+	if !*each {
+		return c.printTable(groups)
+	}
+	return c.printTables(groups, partitions)
+}
+
+// doConsumersPause pauses one, and says what that means.
+func doConsumersPause(ctx context.Context, c *call, args []string) error {
+	fs := c.flags()
+	reason := fs.String("reason", "", "`TEXT` that others see (needed)")
+	rest, err := c.parseMixed(fs, args, 1, 1)
+	if err != nil {
+		return err
+	}
+	if *reason == "" {
+		return usagef("%s: --reason is needed", c.cmd.Name)
+	}
+	var answer struct {
+		Purpose string `json:"purpose"`
+	}
+	if err := c.send(ctx, http.MethodPost, consumerPath(rest[0], "pause"), reasonOf(*reason), &answer); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.Stdout, oneLine(answer.Purpose))
+	return err
+}
+
+// doConsumersResume lets one go on.
+func doConsumersResume(ctx context.Context, c *call, args []string) error {
+	rest, err := c.parseMixed(c.flags(), args, 1, 1)
+	if err != nil {
+		return err
+	}
+	return c.post(ctx, consumerPath(rest[0], "resume"), nil)
+}
