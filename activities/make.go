@@ -15,6 +15,7 @@ func (a *Activities) RetryExecution(ctx context.Context, id execution.ID) (execu
 		return execution.Brief{}, err
 	}
 	next := x.Again(execution.DerivedID(id, "retry"), time.Now())
+	next.Trace = traceparent(ctx)
 	return execution.BriefOf(next), a.Store.Create(ctx, next)
 }
 
@@ -26,6 +27,7 @@ func (a *Activities) MakeScheduled(ctx context.Context, schedule, workflow strin
 		return execution.Brief{}, err
 	}
 	x := s.Run(execution.ScheduledID(workflow), time.Now())
+	x.Trace = traceparent(ctx)
 	return execution.BriefOf(x), a.Store.Create(ctx, x)
 }
 

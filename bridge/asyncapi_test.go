@@ -95,7 +95,7 @@ func TestAsyncAPISaysWhatIs(t *testing.T) {
 			t.Errorf("%s has another schema", topic)
 		}
 	}
-	p := Publisher{Version: "1", Environment: "test", Traceparent: nil}
+	p := Publisher{Version: "1", Environment: "test"}
 	told := p.headers(t.Context(), envelope{"i", "k", "s", "x", "c", time.Now()})
 	declared(t, doc, EventsTopic, told)
 	declared(t, doc, DeadTopic, deadLetter(kafka.Message{}, failure{err: execution.Errorf(execution.Invalid, "no")}).Headers)

@@ -139,7 +139,9 @@ func (c *Consumer) settle(ctx context.Context, m kafka.Message) error {
 		c.Metrics.count(c, "skipped")
 		return nil
 	}
-	f, err := c.attempt(ctx, m)
+	within, end := c.span(ctx, m)
+	f, err := c.attempt(within, m)
+	end(err)
 	if err == nil && again {
 		if err := c.receipt(ctx, m, r); err != nil {
 			return err

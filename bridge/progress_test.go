@@ -132,6 +132,7 @@ func TestConsumerCounts(t *testing.T) {
 			"codesaga_bridge_messages_total g failed execution_events":  3,
 			"codesaga_bridge_messages_total g dead execution_events":    1,
 			"codesaga_bridge_unknown_events_total g execution_events":   1,
+			"codesaga_letters_oldest_seconds":                           0,
 			"codesaga_bridge_subscribers":                               0,
 			"codesaga_bridge_subscribers_dropped_total":                 0,
 		}

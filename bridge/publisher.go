@@ -17,9 +17,8 @@ import (
 type Publisher struct {
 	Writer      Writer
 	Codecs      *Codecs
-	Version     string                       // of this program, for the headers; may be empty
-	Environment string                       // such as production, for the headers; may be empty
-	Traceparent func(context.Context) string // W3C Trace Context of ctx, empty if there is none; may be nil
+	Version     string // of this program, for the headers; may be empty
+	Environment string // such as production, for the headers; may be empty
 }
 
 // Publish writes events in one call, in order.
@@ -117,9 +116,7 @@ func (p *Publisher) headers(ctx context.Context, e envelope) []kafka.Header {
 	add("ce_correlationid", e.correlation)
 	add("ce_sourceversion", p.Version)
 	add("ce_environment", p.Environment)
-	if p.Traceparent != nil {
-		add("traceparent", p.Traceparent(ctx))
-	}
+	add(traceHeader, traceparent(ctx))
 	return headers
 }
 

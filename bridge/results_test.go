@@ -166,9 +166,9 @@ func TestPublisherSendsBatches(t *testing.T) {
 	w := new(topics)
 	p := &Publisher{
 		Writer: w, Codecs: codecs(stocked(), ""), Version: "v1", Environment: "test",
-		Traceparent: func(context.Context) string { return "00-ab-cd-01" },
 	}
-	ctx := t.Context()
+	const span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	ctx := traced(t.Context(), kafka.Message{Headers: []kafka.Header{header(traceHeader, span)}})
 	if err := p.Publish(ctx); err != nil || w.calls != 0 {
 		t.Errorf("nothing: %v, %d calls", err, w.calls)
 	}
@@ -194,7 +194,7 @@ func TestPublisherSendsBatches(t *testing.T) {
 	want := map[string]string{
 		"ce_specversion": "1.0", "ce_id": anEvent.ID, "ce_type": "execution_failed", "ce_source": "codesaga/kube", "ce_subject": "x1",
 		"ce_time": "2026-11-21T12:00:00Z", "ce_correlationid": "c1", "ce_sourceversion": "v1", "ce_environment": "test",
-		"content-type": "application/avro", "traceparent": "00-ab-cd-01",
+		"content-type": "application/avro", "traceparent": span,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)

@@ -71,6 +71,7 @@ type Execution struct {
 	Expected    *Expected   `bson:"expected,omitempty"`     // what it should print; nil: nobody compares
 
 	CorrelationID string `bson:"correlation_id,omitempty"` // of the request that asked for it
+	Trace         string `bson:"trace,omitempty"`          // W3C Trace Context of who asked for it; see TraceID
 
 	Status      Status     `bson:"status"`
 	Queue       *Queue     `bson:"queue,omitempty"`   // where it began to wait; nil unless it waits
@@ -148,4 +149,14 @@ func (p Priority) Level() int {
 		}
 	}
 	return 0
+}
+
+// TraceID is the ID of the trace that x is in, 32 hexadecimal digits; empty if
+// there is none.
+func (x Execution) TraceID() string {
+	parts := strings.Split(x.Trace, "-") // version, trace, span, flags
+	if len(parts) < 4 {
+		return ""
+	}
+	return parts[1]
 }

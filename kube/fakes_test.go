@@ -43,10 +43,12 @@ type bus struct {
 	all    []string // in order: types of events, and chunks as "1:text"
 	events []execution.Event
 	chunks []execution.Chunk
+	trace  string // of what was published last
 }
 
-func (b *bus) Publish(_ context.Context, events ...execution.Event) error {
+func (b *bus) Publish(ctx context.Context, events ...execution.Event) error {
 	return b.note(func() {
+		b.trace = traceparent(ctx)
 		for _, e := range events {
 			b.all = append(b.all, string(e.Type))
 			b.events = append(b.events, e)

@@ -208,7 +208,7 @@ func (k *keeper) tell(ctx context.Context) error {
 	if len(events) == 0 {
 		return nil
 	}
-	if err := k.surely(ctx, func() error { return k.w.Bus.Publish(ctx, events...) }); err != nil {
+	if err := k.surely(ctx, func() error { return k.w.Bus.Publish(traced(ctx, k.view.pod), events...) }); err != nil {
 		return err
 	}
 	for _, e := range events {

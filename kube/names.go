@@ -26,9 +26,10 @@ const (
 	annotationUser        = "codesaga/user-id"
 	annotationCorrelation = "codesaga/correlation-id"
 	annotationAttempt     = "codesaga/attempt"
-	annotationCreated     = "codesaga/created-at" // to the millisecond: Kubernetes counts seconds
-	annotationGone        = "codesaga/gone-at"    // never in the cluster: when a pod that is gone was seen to go
-	annotationRetell      = "codesaga/retell"     // changes when a worker that does not lead is asked how the pod stands
+	annotationCreated     = "codesaga/created-at"  // to the millisecond: Kubernetes counts seconds
+	annotationTrace       = "codesaga/traceparent" // of the task that made it, in W3C Trace Context
+	annotationGone        = "codesaga/gone-at"     // never in the cluster: when a pod that is gone was seen to go
+	annotationRetell      = "codesaga/retell"      // changes when a worker that does not lead is asked how the pod stands
 )
 
 const milliseconds = "2006-01-02T15:04:05.000Z"

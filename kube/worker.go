@@ -201,6 +201,9 @@ func (w *Worker) make(ctx context.Context, t execution.Task) (*corev1.Pod, error
 	}
 	pod := podFor(t, w.Settings)
 	pod.Annotations[annotationCreated] = time.Now().UTC().Format(milliseconds)
+	if span := traceparent(ctx); span != "" {
+		pod.Annotations[annotationTrace] = span
+	}
 	return w.pods().Create(ctx, pod, metav1.CreateOptions{})
 }
 

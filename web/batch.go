@@ -195,7 +195,7 @@ func (s *Server) beginBatch(ctx context.Context, b execution.Batch, r batchReque
 		return b, err
 	}
 	for i := range items {
-		items[i].CorrelationID = correlation
+		items[i].CorrelationID, items[i].Trace = correlation, traceparent(ctx)
 	}
 	if err := s.batchRoom(ctx, b, items); err != nil {
 		return b, err

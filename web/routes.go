@@ -26,7 +26,7 @@ func (s *Server) build() {
 	r := gin.New()
 	r.RedirectTrailingSlash = false
 	r.HandleMethodNotAllowed = true
-	r.Use(s.correlate, secure, s.observe, s.recover)
+	r.Use(s.correlate, s.trace, secure, s.observe, s.recover)
 	r.NoRoute(s.handle(s.page))
 	r.NoMethod(s.handle(func(c *gin.Context) error {
 		return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this route has "+c.Writer.Header().Get("Allow"))

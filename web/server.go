@@ -173,6 +173,9 @@ type Server struct {
 	Checks        []Check // of readiness
 	MaxStreams    int     // that a user may have open; 0: any number
 
+	ContinueTraces bool   // a request is a part of the trace that its client says
+	TraceURL       string // of a trace, with {trace_id} in it; empty: they are shown nowhere
+
 	Closing  <-chan struct{}      // closed when streams are to end and no new ones to begin; nil: never
 	Registry *prometheus.Registry // for the metrics of this room, and what /metrics shows; nil: one of its own
 	Log      *slog.Logger

@@ -26,6 +26,7 @@ func (s *Server) stream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	concerns(c.Request.Context(), x)
 	last, leave, err := s.enter(c)
 	if err != nil || last == theEnd {
 		return err

@@ -64,7 +64,8 @@ func (s *Server) accept(c *gin.Context, x execution.Execution, digest [32]byte, 
 	if err != nil || keyErr != nil {
 		return refusal(keyErr, err)
 	}
-	x.CorrelationID = correlation(c)
+	x.CorrelationID, x.Trace = correlation(c), traceparent(c.Request.Context())
+	concerns(c.Request.Context(), x)
 	r := &request{c: c, x: x, key: key, digest: digest}
 	// A client that leaves now does not leave the work half done.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.Request.Context()), submitTimeout)

@@ -28,6 +28,8 @@ type View struct {
 	Limits    execution.Limits   `json:"limits"`
 	UserID    string             `json:"user_id"`
 	SagaID    string             `json:"saga_id"` // of the workflow
+	TraceID   Text               `json:"trace_id"`
+	TraceURL  Text               `json:"trace_url"` // null in lists, and where traces are shown nowhere
 	Attempt   int32              `json:"attempt"`
 	ParentID  Text               `json:"parent_id"`
 	Retries   []execution.ID     `json:"retries,omitzero"` // of it, the oldest first; nil in lists
@@ -101,7 +103,7 @@ func (t Text) MarshalJSON() ([]byte, error) {
 func row(x execution.Execution) View {
 	v := View{
 		ID: x.ID, Status: x.Status, Language: x.Language, Version: x.Version, Entry: Text(x.Program.FileName), Priority: x.Priority, Pool: x.Pool,
-		Labels: execution.Map(x.Labels), Limits: x.Limits, UserID: x.UserID, SagaID: string(x.ID), Attempt: x.Attempt, ParentID: Text(x.ParentID),
+		Labels: execution.Map(x.Labels), Limits: x.Limits, UserID: x.UserID, SagaID: string(x.ID), TraceID: Text(x.TraceID()), Attempt: x.Attempt, ParentID: Text(x.ParentID),
 		Interactive: x.Interactive, CallbackURL: Text(x.CallbackURL), ScheduleID: Text(x.ScheduleID), BatchID: Text(x.BatchID),
 		CreatedAt: x.CreatedAt, ScheduledFor: x.NotBefore, ScheduledAt: x.ScheduledAt, StartedAt: x.StartedAt, FinishedAt: x.FinishedAt,
 		CancelledBy: Text(x.CancelledBy), Reason: Text(x.CancelReason),
@@ -169,7 +171,7 @@ func (s *Server) view(ctx context.Context, x execution.Execution) (v View, err e
 		}
 	}
 	v = row(x)
-	v.Retries = []execution.ID{}
+	v.Retries, v.TraceURL = []execution.ID{}, s.traceURL(x)
 	if v.Result == nil {
 		return v, nil
 	}

@@ -96,7 +96,11 @@ func (a *app) openLedger() (*store.Ledger, error) {
 
 // dial returns a client of namespace. It connects when it is first used.
 func (a *app) dial(namespace string) (client.Client, error) {
-	c, err := client.NewLazyClient(client.Options{HostPort: a.Temporal, Namespace: namespace, Logger: log.NewStructuredLogger(a.log)})
+	spans, err := interceptors()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.NewLazyClient(client.Options{HostPort: a.Temporal, Namespace: namespace, Logger: log.NewStructuredLogger(a.log), Interceptors: spans})
 	if err != nil {
 		return nil, fmt.Errorf("temporal-address: %w", err)
 	}

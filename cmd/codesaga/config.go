@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,12 @@ type Config struct {
 	ReplayPrefix   string        // of topics
 	ReplayLife     time.Duration // of sessions that have ended
 	EventLife      time.Duration // of events in the store
+
+	TraceExporter string
+	TraceEndpoint string
+	TraceRatio    float64
+	TraceContinue bool
+	TraceURL      string
 
 	LettersWarning  int64 // dead letters that wait
 	LettersCritical int64
@@ -125,6 +132,11 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.Int64Var(&c.LettersCritical, "letters-critical", 1000, "dead letters that wait from which on it is critical, letters-warning to 1000000")
 	fs.DurationVar(&c.LettersAge, "letters-age", time.Hour, "age of the oldest dead letter that waits from which on there is a warning, 1m to 720h")
 	fs.StringVar(&c.LettersURL, "letters-url", "", "URL that is told when the alarm about dead letters changes, signed with callback-secret, by the rules of callbacks; empty: none")
+	fs.StringVar(&c.TraceExporter, "trace-exporter", "none", "where spans go: none, otlp-http, otlp-grpc or stdout; with none the IDs of traces are passed on all the same")
+	fs.StringVar(&c.TraceEndpoint, "trace-endpoint", "", "URL of a collector, such as http://127.0.0.1:4318; empty: what OTEL_EXPORTER_OTLP_ENDPOINT says, or this machine")
+	fs.Float64Var(&c.TraceRatio, "trace-sample-ratio", 1, "part of the traces that is recorded, of those that nobody else has decided about, 0 to 1")
+	fs.BoolVar(&c.TraceContinue, "trace-continue", false, "let requests be a part of the trace that their clients say, where clients are trusted; else it is only linked")
+	fs.StringVar(&c.TraceURL, "trace-url", "", "URL where a trace is shown, with {trace_id} in it; empty: none")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -186,6 +198,10 @@ func (c *Config) check() (errs error) {
 	wrong(c.LettersCritical >= c.LettersWarning && c.LettersCritical <= 1_000_000, "letters-critical: must be letters-warning to 1000000")
 	wrong(c.LettersAge >= time.Minute && c.LettersAge <= 720*time.Hour, "letters-age: must be 1m to 720h")
 	wrong(c.LettersURL == "" || c.CallbackSecret != "", "letters-url: needs callback-secret")
+	wrong(slices.Contains([]string{"none", "otlp-http", "otlp-grpc", "stdout"}, c.TraceExporter), "trace-exporter: must be none, otlp-http, otlp-grpc or stdout")
+	wrong(c.TraceEndpoint == "" || strings.HasPrefix(c.TraceEndpoint, "http://") || strings.HasPrefix(c.TraceEndpoint, "https://"), "trace-endpoint: must be an http or https URL")
+	wrong(c.TraceRatio >= 0 && c.TraceRatio <= 1, "trace-sample-ratio: must be 0 to 1")
+	wrong(traceURL(c.TraceURL), "trace-url: must be an http or https URL with {trace_id} in it")
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
 	_, err := execution.ParseEgress(c.EgressAllowed)

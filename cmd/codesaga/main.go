@@ -161,6 +161,9 @@ func work(ctx context.Context, o order, a *app, out io.Writer) error {
 		a.roles = append(a.roles, r.name)
 	}
 	a.log.Info("starting", "roles", o.name, "version", version)
+	if err := a.tracing(ctx, o.name, out); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx) // the first to fail ends all: the process is started anew
 	for _, r := range chosen {
 		g.Go(func() error {
@@ -200,7 +203,7 @@ func logger(w io.Writer, level string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("log-level: %w", err)
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+	return slog.New(spanned{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})}), nil
 }
 
 // terminal reports whether w is one that people look at.

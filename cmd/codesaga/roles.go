@@ -185,10 +185,10 @@ func (a *app) web(ctx context.Context) error {
 		User: user, Operators: operators, Hosts: a.hosts(),
 		Languages: known, LocalImages: a.LocalImages, Bounds: execution.DefaultBounds,
 		EgressAllowed: egress, Pools: list(a.Pools), LinkSecret: []byte(a.LinkSecret),
-		AsyncAPI: topics,
-		About:    web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
-		Checks:   a.checks(s.Ping, sagas.Ping, live.Ready()),
-		Closing:  ctx.Done(), Registry: a.registry, Log: a.log,
+		AsyncAPI: topics, ContinueTraces: a.TraceContinue, TraceURL: a.TraceURL,
+		About:   web.About{Version: version, TemporalUIURL: a.TemporalUI, TemporalNamespace: a.TemporalNS},
+		Checks:  a.checks(s.Ping, sagas.Ping, live.Ready()),
+		Closing: ctx.Done(), Registry: a.registry, Log: a.log,
 	}
 	if a.CallbackSecret != "" {
 		server.CallbackURL = rules.Check

@@ -34,6 +34,7 @@ type platform struct {
 	cluster  *cluster
 	account  *account // of the kube workers
 	ledger   *ledger
+	spans    *spans
 }
 
 // the is the one that all tests use.
@@ -100,7 +101,14 @@ func (p *platform) configure() error {
 			p.env = append(p.env, pair)
 		}
 	}
+	collected, collectorURL, err := collect()
+	if err != nil {
+		return err
+	}
+	p.spans = collected
 	p.env = append(append(p.env, p.passed...),
+		"CODESAGA_TRACE_EXPORTER=otlp-http",
+		"CODESAGA_TRACE_ENDPOINT="+collectorURL,
 		"CODESAGA_MONGO_DATABASE="+p.database,
 		"CODESAGA_TOPIC_PREFIX="+p.prefix,
 		"CODESAGA_TEMPORAL_NAMESPACE=codesaga-e2e",
