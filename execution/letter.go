@@ -162,8 +162,9 @@ type RedriveReport struct {
 	Total      int              `json:"total"`
 	Successful int              `json:"successful"`
 	Failed     int              `json:"failed"`
-	More       bool             `json:"more"` // there are others that match: ask again
+	More       bool             `json:"more"` // there are others that match: ask for those behind Next
 	Details    []RedriveOutcome `json:"details"`
+	Next       string           `json:"next_cursor,omitempty"`
 }
 
 // RedriveOutcome is that of one of them.

@@ -36,6 +36,8 @@ type world struct {
 	most      int // that ran at once
 	posts     []execution.CallbackAttempt
 	sessions  map[string]execution.ReplayStatus
+	looks     map[string]int  // at letters
+	ended     map[string]bool // letters
 	full      bool
 	away      bool // nobody takes tasks
 }
@@ -50,6 +52,7 @@ var once = sync.OnceValues(func() (*world, error) {
 	w := &world{
 		sagas: Sagas{c}, schedules: Schedules{c}, namespace: o.Namespace, rows: map[execution.ID]execution.Execution{}, batches: map[string]execution.Batch{},
 		scheduled: map[string]execution.Schedule{}, events: map[execution.ID][]execution.EventType{}, running: map[execution.ID]bool{}, sessions: map[string]execution.ReplayStatus{},
+		looks: map[string]int{}, ended: map[string]bool{},
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer stop()
@@ -62,7 +65,7 @@ var once = sync.OnceValues(func() (*world, error) {
 	ctx, stop = context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- workers.Run(ctx, c, &activities.Activities{Store: w, Ledger: w, Bus: w, Sagas: w.sagas, Schedules: w, Batches: w, Callbacks: w, Replaying: &activities.Replaying{Sessions: w}})
+		ended <- workers.Run(ctx, c, &activities.Activities{Store: w, Ledger: w, Bus: w, Sagas: w.sagas, Schedules: w, Batches: w, Callbacks: w, Replaying: &activities.Replaying{Sessions: w}, Letters: w, LetterPost: w})
 	}()
 	closing = func() {
 		stop()

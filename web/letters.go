@@ -92,8 +92,10 @@ func (s *Server) letter(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	v := LetterView{Letter: l, ValueBytes: len(l.Value)}
-	if v.Decoded, err = s.ViewLetter(l.Origin.Topic, l.Value); err != nil {
+	v := LetterView{Letter: l, ValueBytes: max(len(l.Value), l.Omitted)}
+	if l.Omitted > 0 {
+		v.Unreadable = "too large to be kept: its topic has it, as long as it keeps it"
+	} else if v.Decoded, err = s.ViewLetter(l.Origin.Topic, l.Value); err != nil {
 		v.Unreadable = err.Error()
 	}
 	c.JSON(http.StatusOK, v)
@@ -119,12 +121,17 @@ func rate(part, all int64) *float64 {
 }
 
 // refuseEdit says why a dead letter cannot be changed.
-func (s *Server) refuseEdit(*gin.Context) error {
+func (s *Server) refuseEdit(c *gin.Context) error {
+	c.Header("Allow", http.MethodGet)
 	return newProblem(http.StatusMethodNotAllowed, "edit_refused", "a message says what happened, and is not changed afterwards: mend its reader and retry it, or discard it")
 }
 
-// retryLetter has one redriven now.
+// retryLetter has one redriven now, as it is: a body that would change it is
+// refused.
 func (s *Server) retryLetter(c *gin.Context) error {
+	if err := decode(c, &struct{}{}, true); err != nil {
+		return err
+	}
 	l, err := s.askRetry(c.Request.Context(), c.Param("id"), c.GetString("user"))
 	if err != nil {
 		return err
@@ -172,7 +179,9 @@ func (s *Server) retryLetters(c *gin.Context) error {
 			Execution string                   `json:"execution_id"`
 			OlderThan int                      `json:"older_than_seconds"`
 		} `json:"filter"`
-		DryRun bool `json:"dry_run"`
+		DryRun bool   `json:"dry_run"`
+		Limit  *int   `json:"limit"` // of those that the filter chooses; 1000 if left out
+		Cursor string `json:"cursor"`
 	}
 	if err := decode(c, &b, false); err != nil {
 		return err
@@ -183,8 +192,11 @@ func (s *Server) retryLetters(c *gin.Context) error {
 	if len(b.IDs) > mostLetters {
 		return execution.FieldErrors{{Field: "ids", Rule: "at most 1000"}}
 	}
+	if n := or(b.Limit, 1); n < 1 || n > mostLetters {
+		return execution.FieldErrors{{Field: "limit", Rule: "1..1000"}}
+	}
 	ctx, user := c.Request.Context(), c.GetString("user")
-	ids, more := b.IDs, false
+	ids, next := b.IDs, ""
 	if f := b.Filter; f != nil {
 		if wrong := wrongStatuses("filter.status", f.Statuses); wrong != nil {
 			return wrong
@@ -195,19 +207,19 @@ func (s *Server) retryLetters(c *gin.Context) error {
 		if len(f.Statuses) == 0 {
 			f.Statuses = []execution.LetterStatus{execution.LetterPending, execution.LetterScheduled, execution.LetterParked}
 		}
-		found, next, err := s.Letters.Letters(ctx, execution.LetterFilter{
+		found, behind, err := s.Letters.Letters(ctx, execution.LetterFilter{
 			Statuses: f.Statuses, Topic: f.Topic, Type: f.Type, Group: f.Group, Class: f.Class, Execution: f.Execution,
-			OlderThan: time.Duration(f.OlderThan) * time.Second, Limit: mostLetters,
+			OlderThan: time.Duration(f.OlderThan) * time.Second, Limit: or(b.Limit, mostLetters), Cursor: b.Cursor,
 		})
 		if err != nil {
 			return err
 		}
-		more = next != ""
+		next = behind
 		for _, l := range slices.Backward(found) { // the oldest first
 			ids = append(ids, l.ID)
 		}
 	}
-	report := execution.RedriveReport{Total: len(ids), More: more, Details: []execution.RedriveOutcome{}}
+	report := execution.RedriveReport{Total: len(ids), More: next != "", Next: next, Details: []execution.RedriveOutcome{}}
 	for _, id := range ids {
 		if b.DryRun {
 			report.Details = append(report.Details, execution.RedriveOutcome{ID: id})

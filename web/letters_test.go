@@ -25,6 +25,9 @@ func (p *pile) Letter(_ context.Context, id string) (execution.Letter, error) {
 	if id == "gone" {
 		return execution.Letter{}, execution.Errorf(execution.NotFound, "no dead letter gone")
 	}
+	if id == "large" {
+		return execution.Letter{ID: id, Omitted: 2 << 20}, nil
+	}
 	return execution.Letter{ID: id, Status: execution.LetterParked, Origin: execution.LetterOrigin{Topic: "execution_events"}, Value: []byte("value"), Headers: []execution.LetterHeader{{Key: "a", Value: "b"}}}, nil
 }
 
@@ -115,6 +118,9 @@ func TestLettersAreListedAndShown(t *testing.T) {
 	if v = read[map[string]any](t, ask(s, "GET", letters+"/l1", "", "User", "op")); v["decoded"] != nil || v["decode_error"] != "not framed Avro" {
 		t.Errorf("%v", v)
 	}
+	if v = read[map[string]any](t, ask(s, "GET", letters+"/large", "", "User", "op")); v["value_bytes"] != float64(2<<20) || !strings.Contains(fmt.Sprint(v["decode_error"]), "too large") {
+		t.Errorf("%v", v)
+	}
 	if w := ask(s, "GET", letters+"/gone", "", "User", "op"); w.Code != 404 {
 		t.Errorf("%d", w.Code)
 	}
@@ -139,6 +145,9 @@ func TestLettersAreDecided(t *testing.T) {
 		{"POST", "/l1/restore", `{"reason":"after all"}`, 200, `"status":"parked"`, nil},
 		{"POST", "/l1/discard", `{}`, 422, "1..500", nil},
 		{"POST", "/l1/discard", `{"value":"x","reason":"y"}`, 400, "value", nil},
+		{"POST", "/l1/retry", `{"value":"x"}`, 400, "value", nil},
+		{"POST", "/retry", `{"filter":{},"limit":1001}`, 422, "1..1000", nil},
+		{"POST", "/retry", `{"filter":{},"limit":0}`, 422, "1..1000", nil},
 		{"PATCH", "/l1", `{"value":"x"}`, 405, "edit_refused", nil},
 		{"POST", "/retry", `{"ids":["l1","gone"]}`, 202, `{"total":2,"successful":1,"failed":1,"more":false,`, []string{"l1"}},
 		{"POST", "/retry", `{"filter":{}}`, 202, `"successful":2`, []string{"l1", "l2"}},
@@ -163,8 +172,12 @@ func TestLettersAreDecided(t *testing.T) {
 		t.Errorf("%+v", p.policies)
 	}
 	p.more = "more"
-	if w := ask(s, "POST", letters+"/retry", `{"filter":{}}`, "User", "op"); !strings.Contains(w.Body.String(), `"more":true`) {
-		t.Errorf("%s", w.Body)
+	w := ask(s, "POST", letters+"/retry", `{"filter":{},"limit":2,"cursor":"c"}`, "User", "op")
+	if r := read[execution.RedriveReport](t, w); !r.More || r.Next != "more" || p.asked.Cursor != "c" || p.asked.Limit != 2 {
+		t.Errorf("%s, asked for %+v", w.Body, p.asked)
+	}
+	if w := ask(s, "PATCH", letters+"/l1", `{}`, "User", "op"); w.Header().Get("Allow") != "GET" {
+		t.Errorf("%v", w.Header())
 	}
 	p.err = execution.Errorf(execution.Unavailable, "away")
 	if w := ask(s, "POST", letters+"/retry", `{"ids":["l1"]}`, "User", "op"); w.Code != 503 {

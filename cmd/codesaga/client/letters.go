@@ -110,6 +110,10 @@ func doLettersShow(ctx context.Context, c *call, args []string) error {
 	return c.printTables(f, happened, headers)
 }
 
+// lettersAtOnce is how many letters one request has redriven: its answer comes
+// in some seconds.
+const lettersAtOnce = 200
+
 // doLettersRetry has letters redriven: those that are named, or that the flags
 // choose.
 func doLettersRetry(ctx context.Context, c *call, args []string) error {
@@ -127,7 +131,6 @@ func doLettersRetry(ctx context.Context, c *call, args []string) error {
 	case len(ids) > 0 && (*all || len(query) > 0):
 		return usagef("%s: IDs, or flags that choose: not both", c.cmd.Name)
 	case len(ids) > 0:
-		body["ids"] = ids
 	case !*all && len(query) == 0:
 		return usagef("%s: which letters? name them, choose some by flags, or say --all", c.cmd.Name)
 	default:
@@ -142,10 +145,10 @@ func doLettersRetry(ctx context.Context, c *call, args []string) error {
 				chosen[name] = values[0]
 			}
 		}
-		body["filter"] = chosen
+		body["filter"], body["limit"] = chosen, lettersAtOnce
 	}
-	var report execution.RedriveReport
-	if err := c.send(ctx, http.MethodPost, "/admin/letters/retry", body, &report); err != nil {
+	report, err := c.retryLetters(ctx, ids, body)
+	if err != nil {
 		return err
 	}
 	verb := "will be retried"
@@ -163,10 +166,30 @@ func doLettersRetry(ctx context.Context, c *call, args []string) error {
 	if err := c.printf("%d of %d %s\n", report.Successful, report.Total, verb); err != nil {
 		return err
 	}
-	if report.More {
-		return c.printf("there are more: ask again\n")
+	if report.Failed > 0 {
+		return exitCode(exitFailed)
 	}
 	return nil
+}
+
+// retryLetters asks in parts for what body says, or for all of ids if there are
+// some.
+func (c *call) retryLetters(ctx context.Context, ids []string, body map[string]any) (all execution.RedriveReport, err error) {
+	for more := true; more; {
+		if n := min(len(ids), lettersAtOnce); n > 0 {
+			body["ids"], ids = ids[:n], ids[n:]
+		}
+		var part execution.RedriveReport
+		if err := c.send(ctx, http.MethodPost, "/admin/letters/retry", body, &part); err != nil {
+			return all, err
+		}
+		all.Total, all.Successful, all.Failed = all.Total+part.Total, all.Successful+part.Successful, all.Failed+part.Failed
+		all.Details = append(all.Details, part.Details...)
+		if more = part.Next != "" || len(ids) > 0; part.Next != "" {
+			body["cursor"] = part.Next
+		}
+	}
+	return all, nil
 }
 
 // doLettersDecide discards, archives or restores one.
