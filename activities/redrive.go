@@ -47,3 +47,12 @@ func (a *Activities) RedriveLetter(ctx context.Context, id string) (execution.Re
 		return step, errors.Join(err, a.Letters.UnsendLetter(context.WithoutCancel(ctx), l.ID, l.Round))
 	}
 }
+
+// ParkLetter leaves the dead letter id to a person, because of why.
+func (a *Activities) ParkLetter(ctx context.Context, id, why string) error {
+	err := a.Letters.ParkLetter(ctx, id, why)
+	if execution.KindOf(err) == execution.NotFound {
+		return nil
+	}
+	return err
+}

@@ -17,6 +17,6 @@ func (s Sagas) WakeRedrive(ctx context.Context, letter string) error {
 	id := "redrive-" + letter
 	_, err := s.Client.SignalWithStartWorkflow(ctx, id, workflows.RedriveSignal, nil, client.StartWorkflowOptions{
 		ID: id, TaskQueue: workflows.TaskQueue, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-	}, workflows.Redrive, letter)
+	}, workflows.Redrive, workflows.RedriveInput{LetterID: letter})
 	return kinded(err)
 }

@@ -21,10 +21,33 @@ var redriving = workflow.ActivityOptions{
 	RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
 }
 
+// RedriveInput says which dead letter is redriven.
+type RedriveInput struct {
+	LetterID string
+}
+
 // Redrive has a dead letter written again to where it was, when its policy or a
 // person says, until it takes effect, is parked or put aside. All that it knows
-// is in the store, so that a workflow that was lost is replaced by another.
-func Redrive(ctx workflow.Context, letter string) error {
+// is in the store, so that a workflow that was lost is replaced by another. One
+// that the platform cannot go on with is parked: a person decides.
+func Redrive(ctx workflow.Context, in RedriveInput) error {
+	err := redrive(ctx, in)
+	if err == nil || workflow.IsContinueAsNewError(err) {
+		return err
+	}
+	why := "the platform could not go on with it: see its workflow"
+	if ctx.Err() != nil {
+		why = "its workflow was cancelled"
+	}
+	settled, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if lost := workflow.ExecuteActivity(workflow.WithActivityOptions(settled, redriving), act.ParkLetter, in.LetterID, why).Get(settled, nil); lost != nil {
+		return lost
+	}
+	return err
+}
+
+func redrive(ctx workflow.Context, in RedriveInput) error {
 	signals := workflow.GetSignalChannel(ctx, RedriveSignal)
 	asked := func() bool { return signals.Len() > 0 }
 	for range redriveTurns {
@@ -33,7 +56,7 @@ func Redrive(ctx workflow.Context, letter string) error {
 			continue
 		}
 		var step execution.RedriveStep
-		if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, redriving), act.RedriveLetter, letter).Get(ctx, &step); err != nil {
+		if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, redriving), act.RedriveLetter, in.LetterID).Get(ctx, &step); err != nil {
 			return err
 		}
 		if step.Over {
@@ -46,5 +69,5 @@ func Redrive(ctx workflow.Context, letter string) error {
 			return err
 		}
 	}
-	return workflow.NewContinueAsNewError(ctx, Redrive, letter)
+	return workflow.NewContinueAsNewError(ctx, Redrive, in)
 }

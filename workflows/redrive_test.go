@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -37,7 +39,7 @@ func TestRedriveLooksWhenItIsTime(t *testing.T) {
 	}, activity.RegisterOptions{Name: "RedriveLetter"})
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(RedriveSignal, nil) }, time.Minute)   // it died again
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(RedriveSignal, nil) }, 2*time.Minute) // it took effect
-	env.ExecuteWorkflow(Redrive, "l1")
+	env.ExecuteWorkflow(Redrive, RedriveInput{"l1"})
 	if err := env.GetWorkflowError(); err != nil {
 		t.Error(err)
 	}
@@ -52,6 +54,28 @@ func TestRedriveLooksWhenItIsTime(t *testing.T) {
 	}
 }
 
+// What the platform cannot go on with, or nobody is to, is left to a person.
+func TestRedriveParksWhatItCannotDo(t *testing.T) {
+	for name, cancel := range map[string]bool{"an activity that fails for good": false, "a workflow that is cancelled": true} {
+		env, parked := quiet(), ""
+		env.RegisterActivityWithOptions(func(context.Context, string) (execution.RedriveStep, error) {
+			if cancel {
+				return execution.RedriveStep{Wait: time.Hour}, nil
+			}
+			return execution.RedriveStep{}, temporal.NewNonRetryableApplicationError("no", "internal", nil)
+		}, activity.RegisterOptions{Name: "RedriveLetter"})
+		env.RegisterActivityWithOptions(func(_ context.Context, id, why string) error {
+			parked = id + ": " + why
+			return nil
+		}, activity.RegisterOptions{Name: "ParkLetter"})
+		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
+		env.ExecuteWorkflow(Redrive, RedriveInput{"l1"})
+		if env.GetWorkflowError() == nil || !strings.HasPrefix(parked, "l1: ") || strings.Contains(parked, "cancelled") != cancel {
+			t.Errorf("%s: %v, parked %q", name, env.GetWorkflowError(), parked)
+		}
+	}
+}
+
 // A history does not grow for ever.
 func TestRedriveContinuesAsNew(t *testing.T) {
 	env, looks := quiet(), 0
@@ -59,7 +83,7 @@ func TestRedriveContinuesAsNew(t *testing.T) {
 		looks++
 		return execution.RedriveStep{}, nil
 	}, activity.RegisterOptions{Name: "RedriveLetter"})
-	env.ExecuteWorkflow(Redrive, "l1")
+	env.ExecuteWorkflow(Redrive, RedriveInput{"l1"})
 	if again, ok := errors.AsType[*workflow.ContinueAsNewError](env.GetWorkflowError()); !ok || again.WorkflowType.Name != "Redrive" {
 		t.Errorf("%v", env.GetWorkflowError())
 	}
