@@ -1,6 +1,7 @@
 package execution
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -98,7 +99,7 @@ func TestRedrivePoliciesHaveBounds(t *testing.T) {
 	} {
 		p := good
 		spoil(&p)
-		wrong, _ := p.Validate([]string{"a"}).(FieldErrors)
+		wrong, _ := errors.AsType[FieldErrors](p.Validate([]string{"a"}))
 		if len(wrong) != 1 || wrong[0].Field != field {
 			t.Errorf("%s: %v", field, wrong)
 		}

@@ -98,11 +98,11 @@ func (s *Server) pass(ctx context.Context, p phase, most time.Duration, empty <-
 func (f *feed) farewell(p Phases) {
 	left := p.Notify
 	if p.Drain > 0 {
-		left += rand.N(p.Drain)
+		left += rand.N(p.Drain) //nolint:gosec // not all at once; nobody gains by guessing
 	}
 	f.told = nil
 	f.leave = time.NewTimer(left)
-	f.control("shutdown", gin.H{"grace_seconds": int(left.Seconds()), "reconnect_after": 1 + int(rand.N(p.Notify+time.Second).Seconds())})
+	f.control("shutdown", gin.H{"grace_seconds": int(left.Seconds()), "reconnect_after": 1 + int(rand.N(p.Notify+time.Second).Seconds())}) //nolint:gosec // likewise
 }
 
 // left rings when a feed that has taken its farewell is to end.

@@ -25,7 +25,7 @@ func dial(t *testing.T, s *Server, query string, header ...string) (*websocket.C
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], strings.ReplaceAll(header[i+1], "HERE", strings.TrimPrefix(server.URL, "http://")))
 	}
-	conn, resp, err := websocket.Dial(t.Context(), server.URL+executions+"/x1/ws"+query, &websocket.DialOptions{HTTPHeader: h}) //nolint:bodyclose // Dial has read it
+	conn, resp, err := websocket.Dial(t.Context(), server.URL+executions+"/x1/ws"+query, &websocket.DialOptions{HTTPHeader: h})
 	if err == nil {
 		conn.SetReadLimit(-1)
 		t.Cleanup(func() { _ = conn.CloseNow() })
@@ -304,7 +304,7 @@ func TestSocketPings(t *testing.T) {
 	pinged := make(chan bool, 100)
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
-	conn, _, err := websocket.Dial(t.Context(), server.URL+executions+"/x1/ws", &websocket.DialOptions{ //nolint:bodyclose // Dial has read it
+	conn, _, err := websocket.Dial(t.Context(), server.URL+executions+"/x1/ws", &websocket.DialOptions{
 		OnPingReceived: func(context.Context, []byte) bool { pinged <- true; return true },
 	})
 	if err != nil {
