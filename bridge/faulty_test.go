@@ -54,7 +54,7 @@ func TestConsumerOutlivesFaultyBrokers(t *testing.T) {
 			t.fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 				if slow--; slow >= 0 {
 					t.fake.KeepControl()
-					t.fake.SleepControl(func() { time.Sleep(300 * time.Millisecond) })
+					time.Sleep(200 * time.Millisecond) // nobody is answered meanwhile
 				}
 				return nil, nil, false
 			})
