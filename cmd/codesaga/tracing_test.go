@@ -67,11 +67,11 @@ func TestErrorsInTemporalAreOnlyKindsInSpans(t *testing.T) {
 		said := s.Name() + " " + s.Status().Description
 		told = append(told, said)
 		for _, a := range s.Attributes() {
-			said += a.Value.Emit()
+			said += a.Value.String()
 		}
 		for _, e := range s.Events() {
 			for _, a := range e.Attributes {
-				said += a.Value.Emit()
+				said += a.Value.String()
 			}
 		}
 		if strings.Contains(said, "SECRET") {
