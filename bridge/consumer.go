@@ -155,7 +155,7 @@ func (c *Consumer) settle(ctx context.Context, m kafka.Message) error {
 	if ctx.Err() != nil { // interrupted is not failed
 		return ctx.Err()
 	}
-	c.Log.Error("cannot handle message", "topic", m.Topic, "group", c.Group, "partition", m.Partition, "offset", m.Offset, "execution", string(m.Key), "err", err)
+	c.Log.ErrorContext(within, "cannot handle message", "topic", m.Topic, "group", c.Group, "partition", m.Partition, "offset", m.Offset, "execution", string(m.Key), "err", err)
 	if err := c.bury(ctx, m, f); err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (c *Consumer) attempt(ctx context.Context, m kafka.Message) (failure, error
 func (c *Consumer) handle(ctx context.Context, m kafka.Message) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.Log.Error("handler panicked", "topic", m.Topic, "group", c.Group, "panic", r, "stack", string(debug.Stack()))
+			c.Log.ErrorContext(ctx, "handler panicked", "topic", m.Topic, "group", c.Group, "panic", r, "stack", string(debug.Stack()))
 			err = execution.Errorf(execution.Invalid, "panic: %v", r)
 		}
 	}()

@@ -45,7 +45,7 @@ func (r *Results) Do(ctx context.Context, e execution.Event) error {
 	case "":
 		return r.Bus.Stored(ctx, result)
 	case execution.NotFound:
-		r.Log.Warn("ending of an execution that does not exist", "execution", string(e.ExecutionID), "type", string(e.Type))
+		r.Log.WarnContext(ctx, "ending of an execution that does not exist", "execution", string(e.ExecutionID), "type", string(e.Type))
 		return nil
 	default:
 		return err

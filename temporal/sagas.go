@@ -27,7 +27,7 @@ const patience = 4 * time.Second
 // Start starts the saga of x unless it was started before.
 func (s Sagas) Start(ctx context.Context, x execution.Execution) error {
 	b := execution.BriefOf(x)
-	return s.start(ctx, client.StartWorkflowOptions{
+	return s.start(traced(ctx, x), client.StartWorkflowOptions{
 		ID:                    string(x.ID),
 		EnableEagerStart:      true, // a worker in this process gets the first task with the answer
 		Priority:              workflows.Urgency(b),

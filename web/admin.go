@@ -67,7 +67,7 @@ func (s *Server) changePolicy(c *gin.Context, change func(*execution.PoolPolicy)
 	if err != nil {
 		return err
 	}
-	s.Log.Info("policy of a pool changed", "pool", pool, "user", c.GetString("user"), "policy", p, "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "policy of a pool changed", "pool", pool, "user", c.GetString("user"), "policy", p, "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, gin.H{"pool": pool, "policy": p})
 	return nil
 }
@@ -142,7 +142,7 @@ func (s *Server) setAllPaused(c *gin.Context, paused bool) error {
 			return err
 		}
 	}
-	s.Log.Info("all pools changed", "paused", paused, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "all pools changed", "paused", paused, "user", c.GetString("user"), "correlation_id", correlation(c))
 	return s.queueStatus(c)
 }
 
@@ -174,7 +174,7 @@ func (s *Server) setPriority(c *gin.Context) error {
 	if err := s.Bus.Publish(ctx, reprioritised(x, c.GetString("user"), time.Now())); err != nil {
 		return err
 	}
-	s.Log.Info("priority changed", "execution", x.ID, "priority", x.Priority, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "priority changed", "execution", x.ID, "priority", x.Priority, "user", c.GetString("user"), "correlation_id", correlation(c))
 	v, err := s.viewNow(ctx, x.ID)
 	if err != nil {
 		return err

@@ -101,7 +101,7 @@ func (s *Server) submitBatch(c *gin.Context) error {
 		back()
 		return err
 	}
-	s.Log.Info("batch accepted", "batch", b.ID, "user", user, "items", b.Items, "refused", len(b.Refused), "replayed", replayed, "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "batch accepted", "batch", b.ID, "user", user, "items", b.Items, "refused", len(b.Refused), "replayed", replayed, "correlation_id", correlation(c))
 	if replayed {
 		c.Header("Idempotency-Replayed", "true")
 	}

@@ -258,7 +258,7 @@ func (s *Server) cancelBatch(c *gin.Context) error {
 	if err := s.stopBatch(ctx, b); err != nil {
 		return err
 	}
-	s.Log.Info("cancel accepted", "batch", b.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "cancel accepted", "batch", b.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusAccepted, viewOfBatch(b, t))
 	return nil
 }

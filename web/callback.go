@@ -100,7 +100,7 @@ func (s *Server) redeliver(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("callback asked for", "execution", x.ID, "delivery", n, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "callback asked for", "execution", x.ID, "delivery", n, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusAccepted, gin.H{"delivery": n})
 	return nil
 }

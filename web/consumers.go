@@ -81,7 +81,7 @@ func (s *Server) pauseGroup(c *gin.Context) error {
 	if err := s.GroupPauses.PauseGroup(c.Request.Context(), p); err != nil {
 		return err
 	}
-	s.Log.Warn("consumer group paused", "group", g.Name, "reason", b.Reason, "user", p.By, "correlation_id", correlation(c))
+	s.Log.WarnContext(c.Request.Context(), "consumer group paused", "group", g.Name, "reason", b.Reason, "user", p.By, "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, gin.H{"name": g.Name, "purpose": g.Purpose, "paused": p})
 	return nil
 }
@@ -95,7 +95,7 @@ func (s *Server) resumeGroup(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("consumer group resumed", "group", g.Name, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "consumer group resumed", "group", g.Name, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, gin.H{"name": g.Name, "purpose": g.Purpose, "paused": nil})
 	return nil
 }

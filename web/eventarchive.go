@@ -37,7 +37,7 @@ func (s *Server) deleteEvent(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("event deleted", "event", id, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "event deleted", "event", id, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, a)
 	return nil
 }
@@ -72,7 +72,7 @@ func (s *Server) restoreEvent(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("event restored", "event", b.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "event restored", "event", b.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, e)
 	return nil
 }

@@ -158,7 +158,7 @@ func (s *Server) cancel(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("cancel accepted", "execution", x.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "cancel accepted", "execution", x.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusAccepted, row(x))
 	return nil
 }

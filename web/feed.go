@@ -183,7 +183,7 @@ func (s *Server) serveFeed(c *gin.Context, f *feed, of string, follow func() (wh
 	defer func() { f.done(why) }()
 	how, err := follow()
 	if err != nil {
-		s.Log.Error("stream failed", of, c.Param("id"), "correlation_id", correlation(c), "err", err)
+		s.Log.ErrorContext(c.Request.Context(), "stream failed", of, c.Param("id"), "correlation_id", correlation(c), "err", err)
 		f.control("error", problemOf(c, err))
 	}
 	why = how

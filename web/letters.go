@@ -136,7 +136,7 @@ func (s *Server) retryLetter(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("dead letter: retry", "letter", l.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "dead letter: retry", "letter", l.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusAccepted, without(l))
 	return nil
 }
@@ -237,7 +237,7 @@ func (s *Server) retryLetters(c *gin.Context) error {
 			return err
 		}
 	}
-	s.Log.Info("dead letters: retry", "total", report.Total, "asked", report.Successful, "failed", report.Failed, "dry_run", b.DryRun, "user", user, "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "dead letters: retry", "total", report.Total, "asked", report.Successful, "failed", report.Failed, "dry_run", b.DryRun, "user", user, "correlation_id", correlation(c))
 	c.JSON(http.StatusAccepted, report)
 	return nil
 }
@@ -264,7 +264,7 @@ func (s *Server) decideLetter(verb string) func(*gin.Context) error {
 		if verb != "restore" { // who waits behind it need not any more, nor its workflow
 			s.wakeLetters(c.Request.Context(), l.ID)
 		}
-		s.Log.Info("dead letter: "+verb, "letter", l.ID, "reason", b.Reason, "user", c.GetString("user"), "correlation_id", correlation(c))
+		s.Log.InfoContext(c.Request.Context(), "dead letter: "+verb, "letter", l.ID, "reason", b.Reason, "user", c.GetString("user"), "correlation_id", correlation(c))
 		c.JSON(http.StatusOK, without(l))
 		return nil
 	}
@@ -296,7 +296,7 @@ func (s *Server) setRedrivePolicy(c *gin.Context) error {
 		return err
 	}
 	s.wakeLetters(c.Request.Context(), replanned...)
-	s.Log.Info("redrive policy set", "policy", p.ID, "strategy", p.Strategy, "max_retries", p.MaxRetries, "replanned", len(replanned), "user", p.By, "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "redrive policy set", "policy", p.ID, "strategy", p.Strategy, "max_retries", p.MaxRetries, "replanned", len(replanned), "user", p.By, "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, gin.H{"policy": p, "replanned": len(replanned)})
 	return nil
 }
@@ -308,7 +308,7 @@ func (s *Server) removeRedrivePolicy(c *gin.Context) error {
 		return err
 	}
 	s.wakeLetters(c.Request.Context(), replanned...)
-	s.Log.Info("redrive policy removed", "policy", c.Param("id"), "replanned", len(replanned), "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "redrive policy removed", "policy", c.Param("id"), "replanned", len(replanned), "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, gin.H{"replanned": len(replanned)})
 	return nil
 }

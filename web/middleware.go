@@ -65,7 +65,7 @@ func (s *Server) recover(c *gin.Context) {
 		if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(r)
 		}
-		s.Log.Error("handler panicked", "route", c.FullPath(), "correlation_id", correlation(c), "err", r, "stack", string(debug.Stack()))
+		s.Log.ErrorContext(c.Request.Context(), "handler panicked", "route", c.FullPath(), "correlation_id", correlation(c), "err", r, "stack", string(debug.Stack()))
 		c.Abort()
 		if c.Writer.Written() {
 			panic(http.ErrAbortHandler)

@@ -78,7 +78,7 @@ func TestDocumentHasEachField(t *testing.T) {
 		"Rebuild": execution.Rebuild{Error: "x", FinishedAt: new(time.Time)}, "Projection": execution.Projection{},
 		"EventStats": execution.EventStats{}, "EventKind": execution.EventKind{}, "GroupStatistics": GroupStatistics{},
 		"ScheduleSubmission": ScheduleRequest{Cron: "x", Every: 1, TimeZone: "x", Overlap: "x", CatchUp: new(int64)},
-		"SubmittedFile":      SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{Detail: "x", Errors: []execution.FieldError{{}}},
+		"SubmittedFile":      SubmittedFile{Content: new(""), ContentBase64: new("")}, "Language": language{}, "Problem": Problem{TraceID: "x", Detail: "x", Errors: []execution.FieldError{{}}},
 	} {
 		var documented, sent []string
 		for _, k := range keysOf(string(document)) {

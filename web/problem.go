@@ -37,6 +37,7 @@ type Problem struct {
 	Detail        string                 `json:"detail,omitempty"` // never of what is our fault
 	Instance      string                 `json:"instance"`         // the path that was asked for
 	CorrelationID string                 `json:"correlation_id"`
+	TraceID       string                 `json:"trace_id,omitempty"` // as in the header X-Trace-ID
 	Errors        []execution.FieldError `json:"errors,omitempty"`
 
 	extra gin.H // more members
@@ -60,7 +61,7 @@ func problemOf(c *gin.Context, err error) Problem {
 			p.Errors, _ = errors.AsType[execution.FieldErrors](err)
 		}
 	}
-	p.Instance, p.CorrelationID = c.Request.URL.Path, correlation(c)
+	p.Instance, p.CorrelationID, p.TraceID = c.Request.URL.Path, correlation(c), c.Writer.Header().Get(traceHeader)
 	return p
 }
 
@@ -79,7 +80,7 @@ func (s *Server) handle(h func(*gin.Context) error) gin.HandlerFunc {
 		}
 		p := problemOf(c, err)
 		if p.Status >= http.StatusInternalServerError && p.extra == nil { // what readyz found is in the log already
-			s.Log.Error("request failed", "method", c.Request.Method, "route", c.FullPath(), "execution", c.Param("id"), "correlation_id", correlation(c), "err", err)
+			s.Log.ErrorContext(c.Request.Context(), "request failed", "method", c.Request.Method, "route", c.FullPath(), "execution", c.Param("id"), "correlation_id", correlation(c), "err", err)
 		}
 		if c.Writer.Written() { // too late to say: what is cut off must not look whole
 			panic(http.ErrAbortHandler)
@@ -105,6 +106,9 @@ func (p Problem) write(c *gin.Context) {
 		return
 	}
 	all := gin.H{"type": p.Type, "title": p.Title, "status": p.Status, "detail": p.Detail, "instance": p.Instance, "correlation_id": p.CorrelationID}
+	if p.TraceID != "" {
+		all["trace_id"] = p.TraceID
+	}
 	maps.Copy(all, p.extra)
 	c.JSON(p.Status, all)
 }

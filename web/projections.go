@@ -70,7 +70,7 @@ func (s *Server) rebuildProjection(c *gin.Context) error {
 	if err := s.Rebuilder.StartRebuild(c.Request.Context(), o); err != nil {
 		return err
 	}
-	s.Log.Info("rebuild of a projection started", "projection", o.Projection, "rebuild", o.ID, "source", o.Source, "dry_run", o.DryRun, "user", o.By, "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "rebuild of a projection started", "projection", o.Projection, "rebuild", o.ID, "source", o.Source, "dry_run", o.DryRun, "user", o.By, "correlation_id", correlation(c))
 	c.Header("Location", "/api/v1/admin/projections/"+kind.Name)
 	c.JSON(http.StatusAccepted, gin.H{"id": o.ID, "projection": o.Projection, "source": o.Source, "dry_run": o.DryRun})
 	return nil
@@ -89,7 +89,7 @@ func (s *Server) cancelRebuild(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("rebuild of a projection cancelled", "projection", kind.Name, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "rebuild of a projection cancelled", "projection", kind.Name, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusAccepted, gin.H{"projection": kind.Name})
 	return nil
 }

@@ -143,7 +143,7 @@ func (s *Server) createReplay(c *gin.Context) error {
 	if replayed {
 		c.Header("Idempotency-Replayed", "true")
 	}
-	s.Log.Info("replay accepted", "replay", r.ID, "user", user, "target", r.Target.Kind, "events", r.Progress.Total, "replayed", replayed, "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "replay accepted", "replay", r.ID, "user", user, "target", r.Target.Kind, "events", r.Progress.Total, "replayed", replayed, "correlation_id", correlation(c))
 	c.Header("Location", "/api/v1/admin/replays/"+r.ID)
 	c.JSON(http.StatusCreated, viewOfReplay(r))
 	return nil
@@ -198,7 +198,7 @@ func (s *Server) moveReplay(move string) func(*gin.Context) error {
 		if err != nil {
 			return err
 		}
-		s.Log.Info("replay: "+move, "replay", r.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+		s.Log.InfoContext(c.Request.Context(), "replay: "+move, "replay", r.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 		c.JSON(http.StatusAccepted, viewOfReplay(r))
 		return nil
 	}
@@ -239,7 +239,7 @@ func (s *Server) cleanReplays(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("replays removed", "count", n, "hours", hours, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "replays removed", "count", n, "hours", hours, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, gin.H{"removed": n})
 	return nil
 }

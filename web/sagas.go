@@ -77,7 +77,7 @@ func (s *Server) retryStep(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("step is to be tried again", "execution", x.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "step is to be tried again", "execution", x.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusAccepted, gin.H{"execution_id": x.ID})
 	return nil
 }

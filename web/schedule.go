@@ -84,7 +84,7 @@ func (s *Server) createSchedule(c *gin.Context) error {
 	if replayed {
 		c.Header("Idempotency-Replayed", "true")
 	}
-	s.Log.Info("schedule accepted", "schedule", sched.ID, "user", user, "replayed", replayed, "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "schedule accepted", "schedule", sched.ID, "user", user, "replayed", replayed, "correlation_id", correlation(c))
 	state, err := s.scheduleState(ctx, sched)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func (s *Server) deleteSchedule(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("schedule deleted", "schedule", sched.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "schedule deleted", "schedule", sched.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.Status(http.StatusNoContent)
 	return nil
 }
@@ -270,7 +270,7 @@ func (s *Server) move(c *gin.Context, done string, do func(ctx context.Context, 
 	if err != nil {
 		return err
 	}
-	s.Log.Info("schedule "+done, "schedule", sched.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
+	s.Log.InfoContext(c.Request.Context(), "schedule "+done, "schedule", sched.ID, "user", c.GetString("user"), "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, viewOfSchedule(sched, state, false))
 	return nil
 }

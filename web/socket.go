@@ -206,7 +206,7 @@ func (s *Server) answer(ctx context.Context, c *gin.Context, kind websocket.Mess
 	case err != nil:
 		p := problemOf(c, err)
 		if p.Status >= http.StatusInternalServerError {
-			s.Log.Error("input failed", "execution", c.Param("id"), "correlation_id", correlation(c), "err", err)
+			s.Log.ErrorContext(c.Request.Context(), "input failed", "execution", c.Param("id"), "correlation_id", correlation(c), "err", err)
 		}
 		return answer{"error", socketProblem{p, m.ID}, p.Status >= http.StatusInternalServerError}, true
 	case m.ID != "":

@@ -83,7 +83,7 @@ func (s *Server) accept(c *gin.Context, x execution.Execution, digest [32]byte, 
 	if x.ParentID != "" {
 		s.tellRetried(ctx, x)
 	}
-	s.Log.Info("execution accepted", "execution", x.ID, "user", x.UserID, "language", x.Language, "parent", x.ParentID, "replayed", r.replayed(), "correlation_id", x.CorrelationID)
+	s.Log.InfoContext(c.Request.Context(), "execution accepted", "execution", x.ID, "user", x.UserID, "language", x.Language, "parent", x.ParentID, "replayed", r.replayed(), "correlation_id", x.CorrelationID)
 	v, err := s.view(ctx, x)
 	if err != nil {
 		return err

@@ -1,12 +1,17 @@
 package web
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A request is a span, by its route; the run that it asks for is in its trace. A
@@ -52,4 +57,30 @@ func TestARequestBeginsATrace(t *testing.T) {
 			t.Errorf("%+v", tracetest.SpanStubsFromReadOnlySpans(all))
 		}
 	}
+}
+
+// Who reads a problem, or the log, finds the trace of it.
+func TestProblemsAndLogsNameTheirTrace(t *testing.T) {
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))) // as without an exporter
+	defer otel.SetTracerProvider(sdktrace.NewTracerProvider())
+	s, _, _ := serve(nil)
+	var log bytes.Buffer
+	s.Log = slog.New(traces{slog.NewTextHandler(&log, nil)})
+	s.User = func(*http.Request) (string, error) { panic("no") }
+	w := ask(s, "GET", executions+"/x1", "")
+	id := w.Header().Get(traceHeader)
+	if p := read[Problem](t, w); len(id) != 32 || p.TraceID != id {
+		t.Errorf("%q, %+v", id, p)
+	}
+	if !strings.Contains(log.String(), "handler panicked") || !strings.Contains(log.String(), "trace="+id) {
+		t.Errorf("log: %s", &log)
+	}
+}
+
+// traces is a handler that tells the trace of a context.
+type traces struct{ slog.Handler }
+
+func (h traces) Handle(ctx context.Context, r slog.Record) error {
+	r.AddAttrs(slog.String("trace", trace.SpanContextFromContext(ctx).TraceID().String()))
+	return h.Handler.Handle(ctx, r)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
@@ -18,6 +20,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/codesaga/codesaga/execution"
 )
 
 // tracing lets spans of this process go where the settings say, and is over
@@ -71,12 +76,35 @@ func (a *app) tracing(ctx context.Context, role string, out io.Writer) error {
 func interceptors() ([]interceptor.ClientInterceptor, error) {
 	i, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{
 		Tracer: otel.Tracer("go.temporal.io/sdk"), DisableQueryTracing: true, DisableBaggage: true, AllowInvalidParentSpans: true,
+		SpanStarter: func(ctx context.Context, t trace.Tracer, name string, options ...trace.SpanStartOption) trace.Span {
+			_, span := t.Start(ctx, name, options...)
+			return &discreet{Span: span}
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	return []interceptor.ClientInterceptor{i}, nil
 }
+
+// discreet is a span that says the kind of an error and never its text, which may
+// be a user's. Temporal's interceptor hands it the error, and then its text.
+type discreet struct {
+	trace.Span
+	kind string
+}
+
+// RecordError remembers the kind of err: ours, or the type that it has in
+// Temporal.
+func (s *discreet) RecordError(err error, _ ...trace.EventOption) {
+	s.kind = string(execution.KindOf(err))
+	if in, ok := errors.AsType[*temporal.ApplicationError](err); ok && s.kind == string(execution.Internal) {
+		s.kind = in.Type()
+	}
+}
+
+// SetStatus says the kind in place of the text.
+func (s *discreet) SetStatus(code codes.Code, _ string) { s.Span.SetStatus(code, s.kind) }
 
 // spanned adds to each line of a log which trace it belongs to.
 type spanned struct{ slog.Handler }
