@@ -109,3 +109,23 @@ func figures(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	}
 	return values
 }
+
+func TestRouterTellsWhatWaits(t *testing.T) {
+	var r Router
+	slow, stop := r.Subscribe("x1")
+	defer stop()
+	_, stopOther := r.Subscribe("x2")
+	defer stopOther()
+	for range 3 {
+		r.Deliver("x1", execution.Update{Chunk: &execution.Chunk{Bytes: make([]byte, 1000)}})
+	}
+	r.Deliver("x2", execution.Update{})
+	<-slow
+	want := execution.LiveFigures{
+		Subscribers: 2, Executions: 2, Updates: 3, Bytes: 2*1256 + 256, FullestUpdates: 2, FullestBytes: 2 * 1256,
+		MaxUpdates: maxUpdates, MaxBytes: maxBytes,
+	}
+	if got := r.Figures(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

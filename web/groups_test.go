@@ -90,6 +90,8 @@ func (g *groups) Batch(_ context.Context, id string) (execution.Batch, error) {
 }
 
 func (g *groups) Batches(_ context.Context, user, _ string, _ int) (page []execution.Batch, next string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, b := range g.batches {
 		if user == "" || b.UserID == user {
 			page = append(page, b)
