@@ -20,7 +20,7 @@ import (
 const sizedRuns = 100
 
 // sizes measures what runs leave behind: bytes in the topics, in the collections
-// and in the histories of sagas. deploy/SIZING.md reckons with them.
+// and in the histories of sagas: what a calculation of growth needs.
 func sizes(ctx context.Context, w *watcher) error {
 	l, err := openLedgers(w.platform)
 	if err != nil {
