@@ -95,6 +95,12 @@ func (s *story) lost(id, output string) bool {
 // have left nothing.
 func (s *story) unharmed(id, output string) {
 	s.Helper()
+	s.unharmedWithin(id, output, 30*time.Second)
+}
+
+// unharmedWithin is unharmed, with so much time for the projection.
+func (s *story) unharmedWithin(id, output string, behind time.Duration) {
+	s.Helper()
 	x := s.ended(id)
 	if x.verdict() != "completed 0" {
 		s.Errorf("%s: %s", id, jsonOf(x))
@@ -104,7 +110,7 @@ func (s *story) unharmed(id, output string) {
 	}
 	s.gone(id, time.Minute)
 	var count map[string]int
-	eventually(s, 30*time.Second, func() (bool, string) { // the projection may be behind
+	eventually(s, behind, func() (bool, string) { // the projection may be behind
 		count = map[string]int{}
 		for _, e := range s.timeline(id) {
 			count[e.Type]++

@@ -36,7 +36,7 @@ func TestEV26OutagesOfHalfAMinute(t *testing.T) {
 				t.Errorf("only %d runs were accepted before, during and after", len(l.ids))
 			}
 			for _, id := range l.ids {
-				l.unharmed(id, counted(3))
+				l.unharmedWithin(id, counted(3), 2*time.Minute) // a hundred may have come in the meantime
 			}
 		})
 	}
@@ -79,7 +79,7 @@ func (l *outage) answered(a answer, err error, took time.Duration) {
 	switch {
 	case err != nil:
 		l.Errorf("without %s: POST: %v", l.part, err)
-	case took > 10*time.Second:
+	case took > 12*time.Second: // the API gives up after ten
 		l.Errorf("without %s: POST took %s", l.part, took)
 	case a.status == http.StatusAccepted:
 		var x execution
