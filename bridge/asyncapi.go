@@ -166,7 +166,7 @@ var deadLetterHeaders = []described{
 	{deadAttempts, "how often it was tried"},
 	{deadFirst, "when it failed first, in RFC 3339"},
 	{redriveLetter, "the ID of the letter, of a message that was redriven"},
-	{redriveRound, "the how manyth redrive it was"},
+	{redriveRound, "which redrive it was, from 1"},
 	{redriveReceipt, "handled: this is not a letter, it says that the group has handled it"},
 	{deadOmitted, "the length of the value, if that was too large to be written again"},
 }

@@ -60,11 +60,11 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			<-window
 		}
 	}
-	through, leave, _ := c.Gate.pass(running, c.Group)
+	through, leave := c.Gate.pass(running, c.Group)
 	for running.Err() == nil {
 		if through.Err() != nil || c.Gate.holds(c.Group) {
 			leave()
-			through, leave, _ = c.Gate.pass(running, c.Group)
+			through, leave = c.Gate.pass(running, c.Group)
 			continue
 		}
 		m, err := c.fetch(through)

@@ -75,11 +75,11 @@ func (g *Gate) holds(group string) bool {
 	return paused
 }
 
-// pass waits until group is not paused. The context it returns ends when it is
-// again, or when leave is called.
-func (g *Gate) pass(ctx context.Context, group string) (through context.Context, leave context.CancelFunc, err error) {
+// pass waits until group is not paused, or ctx ends. The context it returns ends
+// when it is again, or when leave is called.
+func (g *Gate) pass(ctx context.Context, group string) (through context.Context, leave context.CancelFunc) {
 	if g == nil {
-		return ctx, func() {}, nil
+		return ctx, func() {}
 	}
 	for {
 		paused, changed := g.at(group)
@@ -92,12 +92,12 @@ func (g *Gate) pass(ctx context.Context, group string) (through context.Context,
 				case <-through.Done():
 				}
 			}()
-			return through, leave, nil
+			return through, leave
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return ctx, func() {}, ctx.Err()
+			return ctx, func() {}
 		}
 	}
 }

@@ -224,44 +224,53 @@ func TestViewHidesWhatUsersWrote(t *testing.T) {
 	}
 }
 
-// DL-08: an alarm is raised where it is to be, told once, and ends a little
-// below; what nobody redrives is woken.
+// DL-08: an alarm is raised where it is to be, told once however many watch, and
+// ends a little below; what nobody redrives is woken.
 func TestLetterWatch(t *testing.T) {
-	kept, told := AlarmOK, []string(nil)
+	kept, told := execution.AlarmOK, []string(nil)
 	var f execution.LetterFigures
 	var woken []string
 	w := &LetterWatch{
 		Figures: func(context.Context) (execution.LetterFigures, error) { return f, nil },
-		Raise: func(_ context.Context, _, level string) (was string, changed bool, err error) {
-			was, kept = kept, level
-			return was, was != level, nil
+		Alarm:   func(context.Context, string) (execution.AlarmLevel, error) { return kept, nil },
+		Raise: func(_ context.Context, _ string, from, to execution.AlarmLevel) (changed bool, err error) {
+			if changed = kept == from; changed {
+				kept = to
+			}
+			return changed, nil
 		},
 		Due:  func(context.Context, time.Time) ([]string, error) { return []string{"l1"}, nil },
 		Wake: func(_ context.Context, id string) error { woken = append(woken, id); return nil },
-		Notify: func(_ context.Context, level, was string, _ execution.LetterFigures) {
-			told = append(told, was+" → "+level)
+		Notify: func(_ context.Context, level, was execution.AlarmLevel, _ execution.LetterFigures) {
+			told = append(told, string(was+" → "+level))
 		},
 		Warning: 100, Critical: 1000, Age: time.Hour, Log: slog.New(slog.DiscardHandler),
 	}
-	level := AlarmOK
+	looks := 0
 	for i, step := range []struct {
 		waiting int64
 		age     time.Duration
-		want    string
+		want    execution.AlarmLevel
 	}{
-		{0, 0, AlarmOK}, {99, time.Minute, AlarmOK}, {100, time.Minute, AlarmWarning}, {91, time.Minute, AlarmWarning}, {90, time.Minute, AlarmWarning}, {89, time.Minute, AlarmOK},
-		{1, 61 * time.Minute, AlarmWarning}, {1000, time.Minute, AlarmCritical}, {901, time.Minute, AlarmCritical}, {899, time.Minute, AlarmWarning}, {0, 0, AlarmOK},
+		{0, 0, "ok"}, {99, time.Minute, "ok"}, {100, time.Minute, "warning"}, {91, time.Minute, "warning"}, {90, time.Minute, "warning"}, {89, time.Minute, "ok"},
+		{1, 61 * time.Minute, "warning"}, {1000, time.Minute, "critical"}, {901, time.Minute, "critical"}, {899, time.Minute, "warning"}, {0, 0, "ok"},
 	} {
 		f = execution.LetterFigures{Waiting: step.waiting, Oldest: noon.Add(-step.age)}
-		var err error
-		if level, err = w.look(t.Context(), level, noon); err != nil || level != step.want {
-			t.Errorf("%d: %d waiting for %s: %s, want %s (%v)", i, step.waiting, step.age, level, step.want, err)
+		for range 2 { // by one that goes on, and one that has just started
+			looks++
+			if err := w.look(t.Context(), noon); err != nil || kept != step.want {
+				t.Errorf("%d: %d waiting for %s: %s, want %s (%v)", i, step.waiting, step.age, kept, step.want, err)
+			}
 		}
 	}
 	if want := []string{"ok → warning", "warning → ok", "ok → warning", "warning → critical", "critical → warning", "warning → ok"}; !slices.Equal(told, want) {
 		t.Errorf("%q", told)
 	}
-	if len(woken) != 11 {
+	if len(woken) != looks {
 		t.Errorf("woken: %q", woken)
+	}
+	kept = "critical" // another was faster
+	if err := w.raise(t.Context(), "ok", "warning", f); err != nil || kept != "critical" || len(told) != 6 {
+		t.Errorf("%s, told %q, %v", kept, told, err)
 	}
 }

@@ -97,12 +97,20 @@ func (m *Metrics) groups(all []execution.ConsumerGroup, gate *Gate) {
 	for _, g := range all {
 		m.waiting.WithLabelValues(g.Topic, g.Name).Set(float64(g.Lag))
 		m.members.WithLabelValues(g.Topic, g.Name).Set(float64(g.Members))
-		m.paused.WithLabelValues(g.Topic, g.Name).Set(map[bool]float64{true: 1}[gate.holds(g.Name)])
+		m.paused.WithLabelValues(g.Topic, g.Name).Set(oneIf(gate.holds(g.Name)))
 	}
 }
 
+// oneIf is 1 if something holds, and else 0.
+func oneIf(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
+}
+
 // letters tells how many dead letters there are.
-func (m *Metrics) letters(f execution.LetterFigures, level string, now time.Time) {
+func (m *Metrics) letters(f execution.LetterFigures, level execution.AlarmLevel, now time.Time) {
 	if m == nil {
 		return
 	}
@@ -113,8 +121,8 @@ func (m *Metrics) letters(f execution.LetterFigures, level string, now time.Time
 	if f.Waiting > 0 {
 		m.oldest.Set(now.Sub(f.Oldest).Seconds())
 	}
-	for _, one := range []string{AlarmOK, AlarmWarning, AlarmCritical} {
-		m.alarm.WithLabelValues(one).Set(map[bool]float64{true: 1}[one == level])
+	for _, one := range []execution.AlarmLevel{execution.AlarmOK, execution.AlarmWarning, execution.AlarmCritical} {
+		m.alarm.WithLabelValues(string(one)).Set(oneIf(one == level))
 	}
 }
 

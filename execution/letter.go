@@ -114,7 +114,7 @@ const (
 )
 
 // RedrivePolicy says how letters are redriven that it matches: the most
-// special one counts, type before topic before class before the rest.
+// special one counts, class before type before topic before the rest.
 type RedrivePolicy struct {
 	ID         string          `json:"id" bson:"_id"`                                // of what it matches, see RedrivePolicyID
 	Topic      string          `json:"topic,omitempty" bson:"topic,omitempty"`       // empty: any
@@ -132,7 +132,6 @@ type RedrivePolicy struct {
 
 // LetterFilter chooses letters; what is empty matches all.
 type LetterFilter struct {
-	IDs       []string // at most 1000
 	Statuses  []LetterStatus
 	Topic     string
 	Type      string
@@ -156,6 +155,16 @@ type LetterFigures struct {
 	Redriven int64                  `json:"redriven"`           // letters that were redriven at least once and have ended: retried, parked, discarded
 	Retried  int64                  `json:"retried"`            // of those, that took effect
 }
+
+// AlarmLevel is how bad something is that is watched.
+type AlarmLevel string
+
+// The levels of an alarm.
+const (
+	AlarmOK       AlarmLevel = "ok"
+	AlarmWarning  AlarmLevel = "warning"
+	AlarmCritical AlarmLevel = "critical"
+)
 
 // RedriveReport says what a redrive of many letters did (parity DL-05).
 type RedriveReport struct {

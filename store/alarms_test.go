@@ -4,31 +4,40 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/codesaga/codesaga/execution"
 )
 
 func TestAnAlarmIsToldOnce(t *testing.T) {
 	s := openStore(t)
-	for i, step := range []struct {
-		level, was string
-		changes    int64
-	}{{"ok", "ok", 0}, {"warning", "ok", 1}, {"warning", "warning", 0}, {"critical", "warning", 1}, {"ok", "critical", 1}} {
+	for i, step := range []struct{ from, to, is execution.AlarmLevel }{
+		{execution.AlarmOK, execution.AlarmWarning, execution.AlarmWarning},
+		{execution.AlarmWarning, execution.AlarmCritical, execution.AlarmCritical},
+		{execution.AlarmCritical, execution.AlarmOK, execution.AlarmOK},
+		{execution.AlarmOK, execution.AlarmWarning, execution.AlarmWarning},
+	} {
 		var changes atomic.Int64
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				was, changed, err := s.Raise(t.Context(), "x", step.level)
+				changed, err := s.Raise(t.Context(), "x", step.from, step.to)
 				if err != nil {
 					t.Error(err)
 				}
 				if changed {
-					if changes.Add(1); was != step.was {
-						t.Errorf("%d: it was %s", i, was)
-					}
+					changes.Add(1)
 				}
 			})
 		}
-		if all.Wait(); changes.Load() != step.changes {
-			t.Errorf("%d: %d changes, want %d", i, changes.Load(), step.changes)
+		all.Wait()
+		if level, err := s.Alarm(t.Context(), "x"); changes.Load() != 1 || level != step.is || err != nil {
+			t.Errorf("%d: %d changes, %s, %v", i, changes.Load(), level, err)
 		}
+	}
+	if changed, err := s.Raise(t.Context(), "x", execution.AlarmOK, execution.AlarmCritical); changed || err != nil { // it is at warning
+		t.Errorf("from another level: %v, %v", changed, err)
+	}
+	if level, err := s.Alarm(t.Context(), "never raised"); level != execution.AlarmOK || err != nil {
+		t.Errorf("%s, %v", level, err)
 	}
 }

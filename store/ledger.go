@@ -58,7 +58,7 @@ func (s *Store) Ledger(policy execution.PoolPolicy, names ...string) *Ledger {
 
 func newLedger(ps pools, q queue, policy execution.PoolPolicy, names []string) *Ledger {
 	return &Ledger{
-		pools: ps, queue: q, policy: policy, names: names, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
+		pools: ps, queue: q, policy: policy, names: names, now: moment,
 		desks: make(map[string]*desk), views: make(map[string]*view), swept: make(map[string]waiter),
 	}
 }

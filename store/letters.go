@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -17,8 +16,6 @@ const (
 	retriedLife   = 30 * 24 * time.Hour // of a letter that took effect
 	discardedLife = 90 * 24 * time.Hour // of one that was discarded or archived (parity DL-06)
 	letterHistory = 100                 // entries of a letter that are kept
-	redriveLost   = 10 * time.Minute    // after this a redrive that has no outcome is sent again
-	redriveBehind = 30 * time.Second    // between two looks at an earlier letter of the same key
 )
 
 // happened is an update that adds an entry to the history of a letter.
@@ -105,11 +102,8 @@ func (s *Store) Letter(ctx context.Context, id string) (l execution.Letter, err 
 	return l, kinded(err)
 }
 
-func lettersLike(f execution.LetterFilter) bson.M {
+func lettersLike(f execution.LetterFilter) (bson.M, error) {
 	query := bson.M{}
-	if len(f.IDs) > 0 {
-		query["_id"] = bson.M{"$in": f.IDs}
-	}
 	if len(f.Statuses) > 0 {
 		query["status"] = bson.M{"$in": f.Statuses}
 	}
@@ -118,26 +112,25 @@ func lettersLike(f execution.LetterFilter) bson.M {
 			query[field] = value
 		}
 	}
-	return query
+	if f.OlderThan > 0 {
+		query["captured_at"] = bson.M{"$lt": time.Now().Add(-f.OlderThan)}
+	}
+	if f.Cursor != "" {
+		at, id, ok := parseCursor(f.Cursor)
+		if !ok {
+			return nil, execution.FieldErrors{{Field: "cursor", Rule: "is not from a page before"}}
+		}
+		query["$or"] = bson.A{bson.M{"captured_at": bson.M{"$lt": at}}, bson.M{"captured_at": at, "_id": bson.M{"$lt": id}}}
+	}
+	return query, nil
 }
 
 // Letters returns a page of those that f chooses, the newest first and without
 // their values, and the cursor of the next page; it is empty after the last.
 func (s *Store) Letters(ctx context.Context, f execution.LetterFilter) (page []execution.Letter, next string, err error) {
-	query := lettersLike(f)
-	var and bson.A
-	if f.OlderThan > 0 {
-		and = append(and, bson.M{"captured_at": bson.M{"$lt": time.Now().Add(-f.OlderThan)}})
-	}
-	if f.Cursor != "" {
-		at, id, ok := parseCursor(f.Cursor)
-		if !ok {
-			return nil, "", execution.FieldErrors{{Field: "cursor", Rule: "is not from a page before"}}
-		}
-		and = append(and, bson.M{"$or": bson.A{bson.M{"captured_at": bson.M{"$lt": at}}, bson.M{"captured_at": at, "_id": bson.M{"$lt": id}}}})
-	}
-	if len(and) > 0 {
-		query["$and"] = and
+	query, err := lettersLike(f)
+	if err != nil {
+		return nil, "", err
 	}
 	found, err := s.letters.Find(ctx, query, options.Find().SetLimit(int64(f.Limit)+1).SetProjection(bson.M{"value": 0}).
 		SetSort(bson.D{{Key: "captured_at", Value: -1}, {Key: "_id", Value: -1}}))
@@ -145,299 +138,4 @@ func (s *Store) Letters(ctx context.Context, f execution.LetterFilter) (page []e
 		return nil, "", kinded(err)
 	}
 	return pageOf(ctx, found, f.Limit, func(l execution.Letter) string { return cursorAfter(l.CapturedAt, l.ID) })
-}
-
-// StepLetter decides what is next for the letter id. If send, it is to be
-// written again now, in the round that the letter it returns has; that is noted
-// before, so that a round is never sent twice at once.
-func (s *Store) StepLetter(ctx context.Context, id string) (l execution.Letter, step execution.RedriveStep, send bool, err error) {
-	for {
-		if l, err = s.Letter(ctx, id); err != nil {
-			return l, step, false, err
-		}
-		now := moment()
-		query := bson.M{"_id": id, "status": execution.LetterScheduled, "round": l.Round, "tries": l.Tries}
-		set, unset, note := bson.M{}, bson.M{}, ""
-		switch {
-		case l.Status != execution.LetterScheduled:
-			return l, execution.RedriveStep{Over: true}, false, nil
-		case !l.Sent.IsZero() && now.Before(l.Sent.Add(redriveLost)):
-			return l, execution.RedriveStep{Wait: l.Sent.Add(redriveLost).Sub(now)}, false, nil
-		case !l.Sent.IsZero():
-			query["sent"], set["sent"], note = l.Sent, now, "nothing was heard of it" // the same round again
-		case l.Due.After(now):
-			return l, execution.RedriveStep{Wait: l.Due.Sub(now)}, false, nil
-		default:
-			behind, err := s.before(ctx, l)
-			if err != nil {
-				return l, step, false, err
-			}
-			if behind != "" {
-				_, err := s.letters.UpdateOne(ctx, query, bson.M{"$set": bson.M{"behind": behind}})
-				return l, execution.RedriveStep{Wait: redriveBehind}, false, kinded(err)
-			}
-			query["sent"] = missing
-			l.Round, l.Tries = l.Round+1, l.Tries+1
-			set["round"], set["tries"], set["sent"] = l.Round, l.Tries, now
-			unset["due"], unset["behind"] = "", ""
-		}
-		done, err := s.letters.UpdateOne(ctx, query, happened(set, unset, now, execution.LetterEntry{At: now, What: "redriven", Note: note, Round: l.Round}))
-		if err != nil {
-			return l, step, false, kinded(err)
-		}
-		if done.MatchedCount > 0 {
-			return l, execution.RedriveStep{Wait: redriveLost}, true, nil
-		} // else it changed meanwhile
-	}
-}
-
-// UnsendLetter notes that the letter id was not written in a round, which was
-// begun: the next step sends it again.
-func (s *Store) UnsendLetter(ctx context.Context, id string, round int) error {
-	_, err := s.letters.UpdateOne(ctx, bson.M{"_id": id, "status": execution.LetterScheduled, "round": round, "sent": bson.M{"$exists": true}},
-		bson.M{"$set": bson.M{"sent": moment().Add(-redriveLost)}})
-	return kinded(err)
-}
-
-// before is the first letter of the same key that has to take effect before l:
-// what was parked or put aside is not waited for.
-func (s *Store) before(ctx context.Context, l execution.Letter) (id string, err error) {
-	if len(l.Key) == 0 {
-		return "", nil
-	}
-	var first struct {
-		ID string `bson:"_id"`
-	}
-	err = s.letters.FindOne(ctx, bson.M{
-		"origin.group": l.Origin.Group, "origin.topic": l.Origin.Topic, "origin.partition": l.Origin.Partition, "key": l.Key,
-		"origin.offset": bson.M{"$lt": l.Origin.Offset}, "status": bson.M{"$in": bson.A{execution.LetterPending, execution.LetterScheduled}},
-	}, options.FindOne().SetProjection(bson.M{"_id": 1}).SetSort(bson.M{"origin.offset": 1})).Decode(&first)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return "", nil
-	}
-	return first.ID, kinded(err)
-}
-
-// decide moves the letter id, if it is in one of the statuses from, by a decision
-// of a person or of the platform.
-func (s *Store) decide(ctx context.Context, id, verb string, from []execution.LetterStatus, update func(l execution.Letter, now time.Time) bson.M) (execution.Letter, error) {
-	now := moment()
-	l, err := s.Letter(ctx, id)
-	if err != nil {
-		return l, err
-	}
-	done, err := s.letters.UpdateOne(ctx, bson.M{"_id": id, "status": bson.M{"$in": from}}, update(l, now))
-	if err != nil {
-		return l, kinded(err)
-	}
-	if l, err = s.Letter(ctx, id); err == nil && done.MatchedCount == 0 {
-		err = execution.Errorf(execution.Conflict, "cannot %s a letter that is %s", verb, l.Status)
-	}
-	return l, err
-}
-
-var waiting = []execution.LetterStatus{execution.LetterPending, execution.LetterScheduled, execution.LetterParked}
-
-// ParkLetter leaves the letter id to a person, because of why. One that has
-// ended stays as it is.
-func (s *Store) ParkLetter(ctx context.Context, id, why string) error {
-	_, err := s.decide(ctx, id, "park", waiting, func(l execution.Letter, now time.Time) bson.M {
-		return happened(bson.M{"status": execution.LetterParked, "reason": why}, bson.M{"due": "", "sent": "", "behind": ""}, now,
-			execution.LetterEntry{At: now, What: "parked", Note: why, Round: l.Round})
-	})
-	if execution.KindOf(err) == execution.Conflict {
-		return nil
-	}
-	return err
-}
-
-// RetryLetter has the letter id redriven now, as by asks for, and counts the
-// tries of its policy anew. It is a Conflict unless it waits.
-func (s *Store) RetryLetter(ctx context.Context, id, by string) (execution.Letter, error) {
-	return s.decide(ctx, id, "retry", waiting, func(l execution.Letter, now time.Time) bson.M {
-		return happened(bson.M{"status": execution.LetterScheduled, "due": now, "tries": 0}, bson.M{"reason": "", "sent": ""}, now,
-			execution.LetterEntry{At: now, What: "asked", By: by, Round: l.Round})
-	})
-}
-
-// aside puts the letter id where it is kept for some time and nothing is done.
-func (s *Store) aside(ctx context.Context, id, verb string, status execution.LetterStatus, by, reason string) (execution.Letter, error) {
-	return s.decide(ctx, id, verb, waiting, func(l execution.Letter, now time.Time) bson.M {
-		return happened(bson.M{"status": status, "by": by, "reason": reason, "expires": now.Add(discardedLife)}, bson.M{"due": "", "sent": "", "behind": ""}, now,
-			execution.LetterEntry{At: now, What: string(status), By: by, Note: reason, Round: l.Round})
-	})
-}
-
-// DiscardLetter gives the letter id up. It is a Conflict unless it waits.
-func (s *Store) DiscardLetter(ctx context.Context, id, by, reason string) (execution.Letter, error) {
-	return s.aside(ctx, id, "discard", execution.LetterDiscarded, by, reason)
-}
-
-// ArchiveLetter puts the letter id aside. It is a Conflict unless it waits.
-func (s *Store) ArchiveLetter(ctx context.Context, id, by, reason string) (execution.Letter, error) {
-	return s.aside(ctx, id, "archive", execution.LetterArchived, by, reason)
-}
-
-// RestoreLetter parks the letter id again, which was discarded or archived.
-func (s *Store) RestoreLetter(ctx context.Context, id, by, reason string) (execution.Letter, error) {
-	return s.decide(ctx, id, "restore", []execution.LetterStatus{execution.LetterDiscarded, execution.LetterArchived}, func(l execution.Letter, now time.Time) bson.M {
-		return happened(bson.M{"status": execution.LetterParked, "by": by, "reason": reason}, bson.M{"expires": ""}, now,
-			execution.LetterEntry{At: now, What: "restored", By: by, Note: reason, Round: l.Round})
-	})
-}
-
-// LettersDue returns letters that should have been redriven before a time, a
-// hundred at most: nobody seems to work on them.
-func (s *Store) LettersDue(ctx context.Context, before time.Time) (ids []string, err error) {
-	found, err := s.letters.Find(ctx, bson.M{"status": execution.LetterScheduled, "$or": bson.A{
-		bson.M{"due": bson.M{"$lt": before}}, bson.M{"sent": bson.M{"$lt": before.Add(-redriveLost)}},
-	}}, options.Find().SetProjection(bson.M{"_id": 1}).SetLimit(100))
-	if err != nil {
-		return nil, kinded(err)
-	}
-	var all []struct {
-		ID string `bson:"_id"`
-	}
-	err = found.All(ctx, &all)
-	for _, one := range all {
-		ids = append(ids, one.ID)
-	}
-	return ids, kinded(err)
-}
-
-// LetterFigures counts letters.
-func (s *Store) LetterFigures(ctx context.Context) (f execution.LetterFigures, err error) {
-	f = execution.LetterFigures{
-		ByStatus: map[execution.LetterStatus]int64{}, ByTopic: map[string]int64{}, ByType: map[string]int64{}, ByGroup: map[string]int64{}, ByClass: map[string]int64{},
-	}
-	found, err := s.letters.Aggregate(ctx, bson.A{
-		bson.M{"$group": bson.M{
-			"_id":    bson.M{"status": "$status", "topic": "$origin.topic", "type": "$event_type", "group": "$origin.group", "class": "$class", "redriven": bson.M{"$gt": bson.A{"$round", 0}}},
-			"n":      bson.M{"$sum": 1},
-			"oldest": bson.M{"$min": "$captured_at"},
-		}},
-	})
-	if err != nil {
-		return f, kinded(err)
-	}
-	defer found.Close(ctx)
-	for found.Next(ctx) {
-		var g struct {
-			ID struct {
-				Status                    execution.LetterStatus
-				Topic, Type, Group, Class string
-				Redriven                  bool
-			} `bson:"_id"`
-			N      int64
-			Oldest time.Time
-		}
-		if err := found.Decode(&g); err != nil {
-			return f, fmt.Errorf("figures of letters: %w", err)
-		}
-		f.ByStatus[g.ID.Status] += g.N
-		if g.ID.Redriven && g.ID.Status != execution.LetterScheduled {
-			f.Redriven += g.N
-			if g.ID.Status == execution.LetterRetried {
-				f.Retried += g.N
-			}
-		}
-		if !g.ID.Status.Waits() {
-			continue
-		}
-		f.Waiting += g.N
-		f.ByTopic[g.ID.Topic] += g.N
-		f.ByGroup[g.ID.Group] += g.N
-		f.ByClass[g.ID.Class] += g.N
-		if g.ID.Type != "" {
-			f.ByType[g.ID.Type] += g.N
-		}
-		if f.Oldest.IsZero() || g.Oldest.Before(f.Oldest) {
-			f.Oldest = g.Oldest.UTC()
-		}
-	}
-	return f, kinded(found.Err())
-}
-
-func (s *Store) storedPolicies(ctx context.Context) (all []execution.RedrivePolicy, err error) {
-	found, err := s.redrivePolicies.Find(ctx, bson.M{}, options.Find().SetSort(bson.M{"_id": 1}))
-	if err == nil {
-		err = found.All(ctx, &all)
-	}
-	return all, kinded(err)
-}
-
-// RedrivePolicies are the policies that were set, and of the defaults those
-// that none of them replaces.
-func (s *Store) RedrivePolicies(ctx context.Context) ([]execution.RedrivePolicy, error) {
-	all, err := s.storedPolicies(ctx)
-	if err != nil {
-		return nil, err
-	}
-	set := map[string]bool{}
-	for _, p := range all {
-		set[p.ID] = true
-	}
-	for _, p := range execution.DefaultRedrivePolicies {
-		if !set[p.ID] {
-			all = append(all, p)
-		}
-	}
-	return all, nil
-}
-
-// SetRedrivePolicy keeps p, and plans the letters anew that wait under it. It
-// returns those: their workflows are to be woken.
-func (s *Store) SetRedrivePolicy(ctx context.Context, p execution.RedrivePolicy) (replanned []string, err error) {
-	p.ID = execution.RedrivePolicyID(p)
-	if _, err := s.redrivePolicies.ReplaceOne(ctx, bson.M{"_id": p.ID}, p, options.Replace().SetUpsert(true)); err != nil {
-		return nil, kinded(err)
-	}
-	return s.replan(ctx)
-}
-
-// RemoveRedrivePolicy goes back to what is there without the policy id, and
-// plans letters anew. It is NotFound if it was not set.
-func (s *Store) RemoveRedrivePolicy(ctx context.Context, id string) (replanned []string, err error) {
-	gone, err := s.redrivePolicies.DeleteOne(ctx, bson.M{"_id": id})
-	if err != nil {
-		return nil, kinded(err)
-	}
-	if gone.DeletedCount == 0 {
-		return nil, execution.Errorf(execution.NotFound, "no policy %s was set", id)
-	}
-	return s.replan(ctx)
-}
-
-// replan plans all letters anew that are pending or scheduled and not on their
-// way, and returns those for which that changed something. What was parked
-// waits for a person.
-func (s *Store) replan(ctx context.Context) (changed []string, err error) {
-	policies, err := s.storedPolicies(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.letters.Find(ctx, bson.M{"status": bson.M{"$in": bson.A{execution.LetterPending, execution.LetterScheduled}}, "sent": missing},
-		options.Find().SetProjection(bson.M{"value": 0, "headers": 0, "history": 0}))
-	if err != nil {
-		return nil, kinded(err)
-	}
-	defer found.Close(ctx)
-	for found.Next(ctx) {
-		var l execution.Letter
-		if err := found.Decode(&l); err != nil {
-			return changed, err
-		}
-		set, unset, status := planned(execution.PolicyOf(policies, l), l, l.UpdatedAt) // when it last died
-		if due, _ := set["due"].(time.Time); status == l.Status && due.Equal(l.Due) {
-			continue
-		}
-		done, err := s.letters.UpdateOne(ctx, bson.M{"_id": l.ID, "status": l.Status, "round": l.Round, "sent": missing, "updated_at": l.UpdatedAt}, bson.M{"$set": set, "$unset": unset})
-		if err != nil {
-			return changed, kinded(err)
-		}
-		if done.MatchedCount > 0 {
-			changed = append(changed, l.ID)
-		}
-	}
-	return changed, kinded(found.Err())
 }

@@ -77,7 +77,7 @@ func (s *Store) BeginRebuild(ctx context.Context, r execution.Rebuild) error {
 
 // SaveRebuild keeps how r stands. One that has ended stays as it ended.
 func (s *Store) SaveRebuild(ctx context.Context, r execution.Rebuild) error {
-	r.UpdatedAt = time.Now().UTC().Truncate(time.Millisecond)
+	r.UpdatedAt = moment()
 	_, err := s.rebuilds.ReplaceOne(ctx, bson.M{"_id": r.ID, "status": execution.RebuildRunning}, r)
 	return kinded(err)
 }
@@ -92,7 +92,7 @@ func (s *Store) EndRebuild(ctx context.Context, id, status, cause string) error 
 	if err := s.db.Collection(r.Shadow).Drop(ctx); err != nil {
 		return kinded(err)
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := moment()
 	set := bson.M{"status": status, "finished_at": now, "updated_at": now}
 	if cause != "" {
 		set["error"] = cause

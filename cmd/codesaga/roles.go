@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -74,11 +70,8 @@ func (a *app) bridge(ctx context.Context) error {
 	recorder := a.consumer(bus, bridge.RecorderGroup, bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
 	recorder.Unordered = true // chunks are numbered, so those that wait are written together
 	letters := &bridge.Letters{Prefix: a.TopicPrefix, Capture: s.Capture, Settle: s.SettleLetter, Wake: sagas.WakeRedrive, Log: a.log}
-	watch := &bridge.LetterWatch{
-		Figures: s.LetterFigures, Due: s.LettersDue, Wake: sagas.WakeRedrive, Raise: s.Raise,
-		Warning: a.LettersWarning, Critical: a.LettersCritical, Age: a.LettersAge, Metrics: a.counts, Log: a.log,
-	}
-	if watch.Notify, err = a.letterNotice(); err != nil {
+	watch, err := a.letterWatch(s, sagas)
+	if err != nil {
 		return err
 	}
 	warden := &bridge.Warden{Gate: new(bridge.Gate), Paused: s.PausedGroups, Groups: a.groups, Metrics: a.counts, Log: a.log}
@@ -98,47 +91,6 @@ func (a *app) bridge(ctx context.Context) error {
 		g.Go(func() error { return c.Run(ctx) })
 	}
 	return g.Wait()
-}
-
-// letterNotice returns what tells the alarm about dead letters to whom the
-// settings name; nil if that is nobody. It tries three times: metrics and log
-// have it in any case.
-func (a *app) letterNotice() (func(context.Context, string, string, execution.LetterFigures), error) {
-	if a.LettersURL == "" {
-		return nil, nil
-	}
-	sender, err := a.callbacks()
-	if err != nil {
-		return nil, err
-	}
-	if err := sender.Rules.Check(a.LettersURL); err != nil {
-		return nil, fmt.Errorf("letters-url: %w", err)
-	}
-	return func(ctx context.Context, level, was string, f execution.LetterFigures) {
-		id := string(execution.NewID())
-		body, err := json.Marshal(map[string]any{"type": "dead_letters_alarm", "id": id, "level": level, "was": was, "at": time.Now().UTC(), "statistics": f})
-		for try := time.Duration(0); err == nil && try < 3 && ctx.Err() == nil; try++ {
-			d := sender.Send(ctx, a.LettersURL, id, body)
-			if d.Failure == "" {
-				return
-			}
-			a.log.Warn("the alarm about dead letters was not heard", "failure", d.Failure, "status", d.StatusCode)
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second << (2 * try)):
-			}
-		}
-	}, nil
-}
-
-// letterTopics are those that dead letters may come from.
-func (a *app) letterTopics() (names []string) {
-	for _, g := range bridge.GroupKinds(bridge.Topics(list(a.Pools)...)...) {
-		if g.Topic != bridge.DeadTopic && !slices.Contains(names, g.Topic) {
-			names = append(names, g.Topic)
-		}
-	}
-	return names
 }
 
 // groups tells how far the consumer groups are.
