@@ -43,7 +43,7 @@ func (a *app) tracing(ctx context.Context, role string, out io.Writer) error {
 	case "otlp-http":
 		var to []otlptracehttp.Option
 		if a.TraceEndpoint != "" {
-			to = append(to, otlptracehttp.WithEndpointURL(a.TraceEndpoint))
+			to = append(to, otlptracehttp.WithEndpointURL(strings.TrimSuffix(a.TraceEndpoint, "/")+"/v1/traces")) // as OTEL_EXPORTER_OTLP_ENDPOINT has it
 		}
 		exporter, err = otlptracehttp.New(ctx, to...)
 	case "otlp-grpc":

@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,5 +120,43 @@ func TestLogsNameTheirTrace(t *testing.T) {
 	none, one, _ := strings.Cut(out.String(), "\n")
 	if strings.Contains(none, "trace_id") || !strings.Contains(one, "role=web trace_id="+span.SpanContext().TraceID().String()) {
 		t.Errorf("%s", &out)
+	}
+}
+
+// Spans go where the settings say, and their IDs are there in any case.
+func TestSpansGoWhereTheSettingsSay(t *testing.T) {
+	t.Cleanup(func() { otel.SetTracerProvider(sdktrace.NewTracerProvider()) })
+	for _, tt := range []struct {
+		exporter string
+		ratio    float64
+		arrives  bool
+	}{
+		{"none", 1, false}, {"stdout", 1, true}, {"stdout", 0, false}, {"otlp-http", 1, true}, {"otlp-grpc", 1, true}, {"otlp-http", 0, false},
+	} {
+		t.Run(fmt.Sprint(tt.exporter, " ", tt.ratio), func(t *testing.T) {
+			var arrived atomic.Bool
+			var protocols http.Protocols
+			protocols.SetHTTP1(true)
+			protocols.SetUnencryptedHTTP2(true)
+			collector := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				arrived.Store(r.URL.Path == "/v1/traces" || strings.HasSuffix(r.URL.Path, "TraceService/Export"))
+			}))
+			collector.Config.Protocols = &protocols
+			collector.Start()
+			defer collector.Close()
+			a := newApp(Config{TraceExporter: tt.exporter, TraceEndpoint: collector.URL, TraceRatio: tt.ratio}, slog.New(slog.DiscardHandler))
+			var out bytes.Buffer
+			if err := a.tracing(t.Context(), "web", &out); err != nil {
+				t.Fatal(err)
+			}
+			_, span := otel.GetTracerProvider().Tracer("test").Start(t.Context(), "a span")
+			if span.End(); !span.SpanContext().IsValid() {
+				t.Error("it has no ID")
+			}
+			a.close() // sends what is left
+			if got := arrived.Load() || strings.Contains(out.String(), `"a span"`); got != tt.arrives {
+				t.Errorf("arrived: %v, %s", got, out.String())
+			}
+		})
 	}
 }

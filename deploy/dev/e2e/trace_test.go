@@ -38,7 +38,7 @@ func collect() (*spans, string, error) {
 func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var all collector.ExportTraceServiceRequest
-	if err != nil || proto.Unmarshal(body, &all) != nil {
+	if err != nil || r.URL.Path != "/v1/traces" || proto.Unmarshal(body, &all) != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
