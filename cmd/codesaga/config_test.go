@@ -36,6 +36,9 @@ func TestSettingsOfThePlatformAreChecked(t *testing.T) {
 		"-link-secret=0123456789abcdef0123456789abcdef": true, "-link-secret=short": false,
 		"-max-streams-per-user=100": true, "-max-streams-per-user=0": true, "-max-streams-per-user=101": false, "-tls-cert-file=a": false,
 		"-stream-heartbeat=5s": true, "-stream-heartbeat=61s": false, "-drain-notify=0s": true, "-drain-notify=6m": false, "-drain-streams=-1s": false, "-drain-close=0s": false,
+		"-event-retention=168h": true, "-event-retention=167h": false, "-letters-warning=0": false, "-letters-critical=99": false, "-letters-age=59s": false, "-letters-url=https://example.com": false,
+		"-trace-exporter=otlp-grpc": true, "-trace-exporter=paper": false, "-trace-endpoint=http://127.0.0.1:4318": true, "-trace-endpoint=127.0.0.1:4318": false,
+		"-trace-sample-ratio=0.1": true, "-trace-sample-ratio=1.1": false, "-trace-url=https://traces/{trace_id}": true, "-trace-url=https://traces": false, "-trace-url={trace_id}": false,
 		"-pools=default,gpu-1": true, "-pools=GPU": false, "-pools=,": false,
 	} {
 		if _, err := load([]string{setting}, noEnv, io.Discard); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), setting[1:strings.Index(setting, "=")]+": ") {
