@@ -88,7 +88,7 @@ func (s *Server) submitBatch(c *gin.Context) error {
 	user := c.GetString("user")
 	b := execution.Batch{
 		ID: string(execution.NewID()), UserID: user, Items: int32(len(r.items)), MaxParallel: int32(r.parallel), StopOnFailure: r.stop,
-		CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+		CreatedAt: now(),
 	}
 	// A client that leaves now does not leave the work half done.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(c.Request.Context()), batchTimeout)

@@ -4,9 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -64,24 +61,19 @@ func (s *Server) pausable(c *gin.Context) (g execution.ConsumerGroup, err error)
 
 // pauseGroup lets a group do nothing more until it is resumed.
 func (s *Server) pauseGroup(c *gin.Context) error {
-	var b struct {
-		Reason string `json:"reason"`
-	}
 	g, err := s.pausable(c)
-	if err == nil {
-		err = decode(c, &b, false)
-	}
 	if err != nil {
 		return err
 	}
-	if b.Reason = strings.TrimSpace(b.Reason); b.Reason == "" || utf8.RuneCountInString(b.Reason) > maxReason {
-		return execution.FieldErrors{{Field: "reason", Rule: "1..500 characters"}}
+	reason, err := neededReason(c)
+	if err != nil {
+		return err
 	}
-	p := execution.GroupPause{Group: g.Name, By: c.GetString("user"), Reason: b.Reason, At: time.Now().UTC().Truncate(time.Millisecond)}
+	p := execution.GroupPause{Group: g.Name, By: c.GetString("user"), Reason: reason, At: now()}
 	if err := s.GroupPauses.PauseGroup(c.Request.Context(), p); err != nil {
 		return err
 	}
-	s.Log.WarnContext(c.Request.Context(), "consumer group paused", "group", g.Name, "reason", b.Reason, "user", p.By, "correlation_id", correlation(c))
+	s.Log.WarnContext(c.Request.Context(), "consumer group paused", "group", g.Name, "reason", reason, "user", p.By, "correlation_id", correlation(c))
 	c.JSON(http.StatusOK, gin.H{"name": g.Name, "purpose": g.Purpose, "paused": p})
 	return nil
 }

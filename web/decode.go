@@ -133,3 +133,18 @@ func nameOf(t reflect.Type) string {
 		return "an object"
 	}
 }
+
+// neededReason reads a body that has a reason, and nothing else.
+func neededReason(c *gin.Context) (string, error) {
+	var b struct {
+		Reason string `json:"reason"`
+	}
+	if err := decode(c, &b, false); err != nil {
+		return "", err
+	}
+	b.Reason = strings.TrimSpace(b.Reason)
+	if b.Reason == "" || utf8.RuneCountInString(b.Reason) > maxReason {
+		return "", execution.FieldErrors{{Field: "reason", Rule: "1..500 characters"}}
+	}
+	return b.Reason, nil
+}

@@ -2,8 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -13,18 +11,13 @@ import (
 // deleteEvent moves an event to the archive. Done again, it answers the same.
 func (s *Server) deleteEvent(c *gin.Context) error {
 	ctx := c.Request.Context()
-	var b struct {
-		Reason string `json:"reason"`
-	}
 	id, err := eventID(c)
-	if err == nil {
-		err = decode(c, &b, false)
-	}
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(b.Reason) == "" || utf8.RuneCountInString(b.Reason) > maxReason {
-		return execution.FieldErrors{{Field: "reason", Rule: "1..500 characters"}}
+	reason, err := neededReason(c)
+	if err != nil {
+		return err
 	}
 	e, err := s.EventBook.Event(ctx, id)
 	if err == nil && e.Type == execution.ResultStored {
@@ -33,7 +26,7 @@ func (s *Server) deleteEvent(c *gin.Context) error {
 	if err != nil && execution.KindOf(err) != execution.NotFound { // it may have been deleted before
 		return err
 	}
-	a, err := s.EventArchive.Archive(ctx, id, c.GetString("user"), b.Reason)
+	a, err := s.EventArchive.Archive(ctx, id, c.GetString("user"), reason)
 	if err != nil {
 		return err
 	}

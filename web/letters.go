@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -28,14 +26,6 @@ type LetterMoves interface {
 	DiscardLetter(ctx context.Context, id, by, reason string) (execution.Letter, error)
 	ArchiveLetter(ctx context.Context, id, by, reason string) (execution.Letter, error)
 	RestoreLetter(ctx context.Context, id, by, reason string) (execution.Letter, error)
-}
-
-// RedrivePolicies say how dead letters are redriven. A change returns the
-// letters that are planned anew by it.
-type RedrivePolicies interface {
-	RedrivePolicies(context.Context) ([]execution.RedrivePolicy, error)
-	SetRedrivePolicy(context.Context, execution.RedrivePolicy) (replanned []string, err error)
-	RemoveRedrivePolicy(ctx context.Context, id string) (replanned []string, err error)
 }
 
 const mostLetters = 1000 // of a page, and that are redriven by one request (parity DL-02, DL-05)
@@ -245,70 +235,22 @@ func (s *Server) retryLetters(c *gin.Context) error {
 // decideLetter returns the handler of a decision that has a reason.
 func (s *Server) decideLetter(verb string) func(*gin.Context) error {
 	return func(c *gin.Context) error {
-		var b struct {
-			Reason string `json:"reason"`
-		}
-		if err := decode(c, &b, false); err != nil {
+		reason, err := neededReason(c)
+		if err != nil {
 			return err
-		}
-		if b.Reason = strings.TrimSpace(b.Reason); b.Reason == "" || utf8.RuneCountInString(b.Reason) > maxReason {
-			return execution.FieldErrors{{Field: "reason", Rule: "1..500 characters"}}
 		}
 		do := map[string]func(ctx context.Context, id, by, reason string) (execution.Letter, error){
 			"discard": s.LetterMoves.DiscardLetter, "archive": s.LetterMoves.ArchiveLetter, "restore": s.LetterMoves.RestoreLetter,
 		}[verb]
-		l, err := do(c.Request.Context(), c.Param("id"), c.GetString("user"), b.Reason)
+		l, err := do(c.Request.Context(), c.Param("id"), c.GetString("user"), reason)
 		if err != nil {
 			return err
 		}
 		if verb != "restore" { // who waits behind it need not any more, nor its workflow
 			s.wakeLetters(c.Request.Context(), l.ID)
 		}
-		s.Log.InfoContext(c.Request.Context(), "dead letter: "+verb, "letter", l.ID, "reason", b.Reason, "user", c.GetString("user"), "correlation_id", correlation(c))
+		s.Log.InfoContext(c.Request.Context(), "dead letter: "+verb, "letter", l.ID, "reason", reason, "user", c.GetString("user"), "correlation_id", correlation(c))
 		c.JSON(http.StatusOK, without(l))
 		return nil
 	}
-}
-
-// redrivePolicies lists all that count.
-func (s *Server) redrivePolicies(c *gin.Context) error {
-	all, err := s.RedrivePolicies.RedrivePolicies(c.Request.Context())
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"items": all})
-	return nil
-}
-
-// setRedrivePolicy sets one, for what it matches; letters that wait are planned
-// anew.
-func (s *Server) setRedrivePolicy(c *gin.Context) error {
-	var p execution.RedrivePolicy
-	if err := decode(c, &p, false); err != nil {
-		return err
-	}
-	if err := p.Validate(s.LetterTopics); err != nil {
-		return err
-	}
-	p.ID, p.By, p.UpdatedAt = execution.RedrivePolicyID(p), c.GetString("user"), time.Now().UTC().Truncate(time.Millisecond)
-	replanned, err := s.RedrivePolicies.SetRedrivePolicy(c.Request.Context(), p)
-	if err != nil {
-		return err
-	}
-	s.wakeLetters(c.Request.Context(), replanned...)
-	s.Log.InfoContext(c.Request.Context(), "redrive policy set", "policy", p.ID, "strategy", p.Strategy, "max_retries", p.MaxRetries, "replanned", len(replanned), "user", p.By, "correlation_id", correlation(c))
-	c.JSON(http.StatusOK, gin.H{"policy": p, "replanned": len(replanned)})
-	return nil
-}
-
-// removeRedrivePolicy goes back to the default.
-func (s *Server) removeRedrivePolicy(c *gin.Context) error {
-	replanned, err := s.RedrivePolicies.RemoveRedrivePolicy(c.Request.Context(), c.Param("id"))
-	if err != nil {
-		return err
-	}
-	s.wakeLetters(c.Request.Context(), replanned...)
-	s.Log.InfoContext(c.Request.Context(), "redrive policy removed", "policy", c.Param("id"), "replanned", len(replanned), "user", c.GetString("user"), "correlation_id", correlation(c))
-	c.JSON(http.StatusOK, gin.H{"replanned": len(replanned)})
-	return nil
 }

@@ -75,7 +75,7 @@ func or[T any](p *T, otherwise T) T {
 // replayOf returns the session that user asks for with b. What is wrong is a
 // FieldErrors, all of it.
 func (s *Server) replayOf(b ReplayRequest, user string) (execution.Replay, error) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := now()
 	r := execution.Replay{
 		ID: string(execution.NewID()), Name: b.Name, Type: cmp.Or(b.Type, execution.ReplayTypeOf(b.Filter)), Status: execution.ReplayCreated,
 		Filter: b.Filter, Target: b.Target.ReplayTarget, Speed: or(b.Speed, 1), Preserve: b.Preserve, Batch: or(b.Batch, 100), Max: or(b.Max, 0),
@@ -178,7 +178,7 @@ func (s *Server) beginReplay(ctx context.Context, r execution.Replay, start, rep
 // askReplay asks something of a session. If only the word of it gets lost, that
 // can be asked again, or is found by whoever does the work.
 func (s *Server) askReplay(ctx context.Context, id, move string) (execution.Replay, error) {
-	r, err := s.Replays.MoveReplay(ctx, id, move, time.Now().UTC().Truncate(time.Millisecond))
+	r, err := s.Replays.MoveReplay(ctx, id, move, now())
 	switch {
 	case err != nil:
 		return r, err

@@ -153,7 +153,7 @@ func (s *Server) executionOf(b Submission, user string) (execution.Execution, er
 		Input:  execution.Input{Script: b.Script, Args: b.Args, Stdin: b.Stdin, Env: execution.Pairs(b.Env), Files: b.files(&wrong)},
 		Limits: limits, Priority: cmp.Or(b.Priority, execution.Normal), Pool: cmp.Or(b.Pool, s.Pools[0]), Labels: execution.Pairs(b.Labels), Attempt: 1,
 		Interactive: b.Interactive, Retry: b.Retry, CallbackURL: b.CallbackURL, NotBefore: b.notBefore(&wrong), Expected: b.Expected.expected(),
-		Status: execution.Queued, CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+		Status: execution.Queued, CreatedAt: now(),
 	}
 	if b.Network != nil {
 		x.Egress = b.Network.Egress

@@ -40,14 +40,15 @@ func sizes(ctx context.Context, w *watcher) error {
 		if err != nil {
 			return err
 		}
-		if before["temporal history"], err = l.histories(ctx, ids); err != nil { // when they are over, all is written
+		histories, err := l.histories(ctx, ids) // when they are over, all is written
+		if err != nil {
 			return err
 		}
 		after, err := l.look(ctx)
 		if err != nil {
 			return err
 		}
-		after["temporal history"], before["temporal history"] = before["temporal history"], amount{}
+		after["temporal history"] = histories
 		after.print(before)
 		fmt.Println()
 	}

@@ -235,6 +235,21 @@ func doBatchCancel(ctx context.Context, c *call, args []string) error {
 	return c.post(ctx, batchPath(rest[0], "/cancel"), reasonOf(*reason))
 }
 
+// withReason reads a command about one thing that has to be given a reason, and
+// returns its ID and the body of the request.
+func (c *call) withReason(args []string) (id string, body any, err error) {
+	fs := c.flags()
+	reason := fs.String("reason", "", "`TEXT` that others see (needed)")
+	rest, err := c.parseMixed(fs, args, 1, 1)
+	if err != nil {
+		return "", nil, err
+	}
+	if strings.TrimSpace(*reason) == "" {
+		return "", nil, usagef("%s: --reason is needed", c.cmd.Name)
+	}
+	return rest[0], reasonOf(*reason), nil
+}
+
 // reasonOf is the body of a request that may have a reason.
 func reasonOf(reason string) any {
 	return struct {

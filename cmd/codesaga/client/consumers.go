@@ -59,19 +59,14 @@ func doConsumersList(ctx context.Context, c *call, args []string) error {
 
 // doConsumersPause pauses one, and says what that means.
 func doConsumersPause(ctx context.Context, c *call, args []string) error {
-	fs := c.flags()
-	reason := fs.String("reason", "", "`TEXT` that others see (needed)")
-	rest, err := c.parseMixed(fs, args, 1, 1)
+	group, body, err := c.withReason(args)
 	if err != nil {
 		return err
-	}
-	if *reason == "" {
-		return usagef("%s: --reason is needed", c.cmd.Name)
 	}
 	var answer struct {
 		Purpose string `json:"purpose"`
 	}
-	if err := c.send(ctx, http.MethodPost, consumerPath(rest[0], "pause"), reasonOf(*reason), &answer); err != nil {
+	if err := c.send(ctx, http.MethodPost, consumerPath(group, "pause"), body, &answer); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(c.Stdout, oneLine(answer.Purpose))

@@ -183,16 +183,11 @@ func doEventsExport(ctx context.Context, c *call, args []string) error {
 
 // doEventsDelete moves an event to the archive.
 func doEventsDelete(ctx context.Context, c *call, args []string) error {
-	fs := c.flags()
-	reason := fs.String("reason", "", "`TEXT` that is kept with the event (needed)")
-	rest, err := c.parseMixed(fs, args, 1, 1)
+	id, body, err := c.withReason(args)
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(*reason) == "" {
-		return usagef("events delete: say --reason")
-	}
-	return c.send(ctx, http.MethodDelete, "/admin/events?id="+url.QueryEscape(rest[0]), map[string]string{"reason": *reason}, nil)
+	return c.send(ctx, http.MethodDelete, "/admin/events?id="+url.QueryEscape(id), body, nil)
 }
 
 // doEventsRestore puts an event back.
