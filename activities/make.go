@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // RetryExecution makes the execution that takes the place of id, and returns
@@ -15,7 +16,7 @@ func (a *Activities) RetryExecution(ctx context.Context, id execution.ID) (execu
 		return execution.Brief{}, err
 	}
 	next := x.Again(execution.DerivedID(id, "retry"), time.Now())
-	next.Trace = traceparent(ctx)
+	next.Trace = tracing.Parent(ctx)
 	return execution.BriefOf(next), a.Store.Create(ctx, next)
 }
 
@@ -27,7 +28,7 @@ func (a *Activities) MakeScheduled(ctx context.Context, schedule, workflow strin
 		return execution.Brief{}, err
 	}
 	x := s.Run(execution.ScheduledID(workflow), time.Now())
-	x.Trace = traceparent(ctx)
+	x.Trace = tracing.Parent(ctx)
 	return execution.BriefOf(x), a.Store.Create(ctx, x)
 }
 

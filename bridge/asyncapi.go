@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // object is one of JSON.
@@ -152,7 +154,7 @@ var envelopeHeaders = []described{
 	{"ce_environment", "such as production"},
 	{"content-type", "application/avro"},
 	{redriveGroup, "the consumer group that this copy is written again for, because it could not handle the message; pass it over if that is not yours"},
-	{"traceparent", "W3C Trace Context"},
+	{tracing.Header, "W3C Trace Context"},
 }
 
 var deadLetterHeaders = []described{

@@ -9,6 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // Publisher writes events, tasks, output and results to Kafka. What it has
@@ -116,7 +117,7 @@ func (p *Publisher) headers(ctx context.Context, e envelope) []kafka.Header {
 	add("ce_correlationid", e.correlation)
 	add("ce_sourceversion", p.Version)
 	add("ce_environment", p.Environment)
-	add(traceHeader, traceparent(ctx))
+	add(tracing.Header, tracing.Parent(ctx))
 	return headers
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // topics notes what is written, and breaks at one of them.
@@ -168,7 +169,7 @@ func TestPublisherSendsBatches(t *testing.T) {
 		Writer: w, Codecs: codecs(stocked(), ""), Version: "v1", Environment: "test",
 	}
 	const span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	ctx := traced(t.Context(), kafka.Message{Headers: []kafka.Header{header(traceHeader, span)}})
+	ctx := traced(t.Context(), kafka.Message{Headers: []kafka.Header{header(tracing.Header, span)}})
 	if err := p.Publish(ctx); err != nil || w.calls != 0 {
 		t.Errorf("nothing: %v, %d calls", err, w.calls)
 	}

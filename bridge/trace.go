@@ -2,40 +2,22 @@ package bridge
 
 import (
 	"context"
-	"strings"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
-const traceHeader = "traceparent" // W3C Trace Context
-
-var (
-	tracer = otel.Tracer("github.com/codesaga/codesaga/bridge")
-	w3c    = propagation.TraceContext{}
-)
-
-// traceparent is the span of ctx as W3C Trace Context, empty if there is none.
-func traceparent(ctx context.Context) string {
-	carrier := propagation.MapCarrier{}
-	w3c.Inject(ctx, carrier)
-	return carrier[traceHeader]
-}
+var tracer = otel.Tracer("github.com/codesaga/codesaga/bridge")
 
 // traced is ctx as a part of the trace that m came with, if it came with one.
 func traced(ctx context.Context, m kafka.Message) context.Context {
-	for _, h := range m.Headers {
-		if strings.EqualFold(h.Key, traceHeader) {
-			return w3c.Extract(ctx, propagation.MapCarrier{traceHeader: string(h.Value)})
-		}
-	}
-	return ctx
+	return tracing.Within(ctx, headersOf(m)[tracing.Header])
 }
 
 // span begins that of handling m, as the semantic conventions for messaging name

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // Who handles a message is in its trace, and what is published meanwhile is a
@@ -23,7 +24,7 @@ func TestATraceGoesThroughAConsumer(t *testing.T) {
 	defer otel.SetTracerProvider(sdktrace.NewTracerProvider())
 	const trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	b := holding("x1")
-	b.in[0].Headers = append(b.in[0].Headers, header(traceHeader, "00-"+trace+"-"+span+"-01"))
+	b.in[0].Headers = append(b.in[0].Headers, header(tracing.Header, "00-"+trace+"-"+span+"-01"))
 	w := new(topics)
 	p := &Publisher{Writer: w, Codecs: codecs(stocked(), "")}
 	synctest.Test(t, func(t *testing.T) {
@@ -38,7 +39,7 @@ func TestATraceGoesThroughAConsumer(t *testing.T) {
 	if len(all) != 1 || all[0].Name() != "process t" || all[0].Parent().SpanID().String() != span || all[0].SpanContext().TraceID().String() != trace || all[0].Status().Description != "invalid" {
 		t.Fatalf("%+v", tracetest.SpanStubsFromReadOnlySpans(all))
 	}
-	if got := headersOf(w.written[0])[traceHeader]; got != "00-"+trace+"-"+all[0].SpanContext().SpanID().String()+"-01" {
+	if got := headersOf(w.written[0])[tracing.Header]; got != "00-"+trace+"-"+all[0].SpanContext().SpanID().String()+"-01" {
 		t.Errorf("%s", got)
 	}
 	for _, a := range all[0].Attributes() {
@@ -46,7 +47,7 @@ func TestATraceGoesThroughAConsumer(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 	}
-	if got := headersOf(kafka.Message{Headers: p.headers(t.Context(), envelope{})})[traceHeader]; got != "" {
+	if got := headersOf(kafka.Message{Headers: p.headers(t.Context(), envelope{})})[tracing.Header]; got != "" {
 		t.Errorf("of no trace: %s", got)
 	}
 }

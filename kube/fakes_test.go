@@ -20,6 +20,7 @@ import (
 
 	"github.com/codesaga/codesaga/execution"
 	"github.com/codesaga/codesaga/runner"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 func init() { klog.SetSlogLogger(slog.New(slog.DiscardHandler)) } // client-go tells of leases
@@ -48,7 +49,7 @@ type bus struct {
 
 func (b *bus) Publish(ctx context.Context, events ...execution.Event) error {
 	return b.note(func() {
-		b.trace = traceparent(ctx)
+		b.trace = tracing.Parent(ctx)
 		for _, e := range events {
 			b.all = append(b.all, string(e.Type))
 			b.events = append(b.events, e)

@@ -114,7 +114,7 @@ func (k *keeper) take(ctx context.Context, l line, ok bool) bool {
 			chunks = append(chunks, c)
 		}
 	}
-	if len(chunks) > 0 && k.surely(ctx, func() error { return k.w.Bus.Output(traced(ctx, k.view.pod), chunks...) }) != nil {
+	if len(chunks) > 0 && k.surely(ctx, func() error { return k.w.Bus.Output(k.traced(ctx), chunks...) }) != nil {
 		return false
 	}
 	if ok {

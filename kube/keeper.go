@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // patience is how long the log of a pod that has ended may say nothing before
@@ -208,7 +209,7 @@ func (k *keeper) tell(ctx context.Context) error {
 	if len(events) == 0 {
 		return nil
 	}
-	if err := k.surely(ctx, func() error { return k.w.Bus.Publish(traced(ctx, k.view.pod), events...) }); err != nil {
+	if err := k.surely(ctx, func() error { return k.w.Bus.Publish(k.traced(ctx), events...) }); err != nil {
 		return err
 	}
 	for _, e := range events {
@@ -218,6 +219,12 @@ func (k *keeper) tell(ctx context.Context) error {
 		k.told[e.ID] = true
 	}
 	return nil
+}
+
+// traced is ctx as a part of the trace in which the pod was made. It is on the
+// pod, so that a worker that starts anew goes on with it.
+func (k *keeper) traced(ctx context.Context) context.Context {
+	return tracing.Within(ctx, k.view.pod.Annotations[annotationTrace])
 }
 
 // surely does send until it succeeds: nothing is skipped. Its error is that of

@@ -3,7 +3,7 @@ package kube
 import (
 	"testing"
 
-	"go.opentelemetry.io/otel/propagation"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // What is told of a pod is in the trace of the task that made it, also by a
@@ -11,7 +11,7 @@ import (
 func TestFactsAreInTheTraceOfTheirTask(t *testing.T) {
 	play(t, func(s *stage) {
 		const span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-		ctx := propagation.TraceContext{}.Extract(s.Context(), propagation.MapCarrier{"traceparent": span})
+		ctx := tracing.Within(s.Context(), span)
 		if err := s.Do(ctx, task()); err != nil {
 			t.Fatal(err)
 		}

@@ -29,6 +29,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // Publisher tells the rest of the platform. What it has sent when it returns
@@ -201,7 +202,7 @@ func (w *Worker) make(ctx context.Context, t execution.Task) (*corev1.Pod, error
 	}
 	pod := podFor(t, w.Settings)
 	pod.Annotations[annotationCreated] = time.Now().UTC().Format(milliseconds)
-	if span := traceparent(ctx); span != "" {
+	if span := tracing.Parent(ctx); span != "" {
 		pod.Annotations[annotationTrace] = span
 	}
 	return w.pods().Create(ctx, pod, metav1.CreateOptions{})

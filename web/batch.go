@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // What a batch may hold (parity EX-30).
@@ -195,7 +196,7 @@ func (s *Server) beginBatch(ctx context.Context, b execution.Batch, r batchReque
 		return b, err
 	}
 	for i := range items {
-		items[i].CorrelationID, items[i].Trace = correlation, traceparent(ctx)
+		items[i].CorrelationID, items[i].Trace = correlation, tracing.Parent(ctx)
 	}
 	if err := s.batchRoom(ctx, b, items); err != nil {
 		return b, err

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 const (
@@ -64,7 +65,7 @@ func (s *Server) accept(c *gin.Context, x execution.Execution, digest [32]byte, 
 	if err != nil || keyErr != nil {
 		return refusal(keyErr, err)
 	}
-	x.CorrelationID, x.Trace = correlation(c), traceparent(c.Request.Context())
+	x.CorrelationID, x.Trace = correlation(c), tracing.Parent(c.Request.Context())
 	concerns(c.Request.Context(), x)
 	r := &request{c: c, x: x, key: key, digest: digest}
 	// A client that leaves now does not leave the work half done.

@@ -13,15 +13,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/codesaga/codesaga/execution"
+	"github.com/codesaga/codesaga/tracing"
 )
 
 // traceHeader of an answer names its trace, for whoever asks what went wrong.
 const traceHeader = "X-Trace-ID"
 
-var (
-	tracer = otel.Tracer("github.com/codesaga/codesaga/web")
-	w3c    = propagation.TraceContext{}
-)
+var tracer = otel.Tracer("github.com/codesaga/codesaga/web")
 
 // trace begins the span of a request, as the semantic conventions for HTTP name
 // it: by its route, without what its path or query say. A trace that the client
@@ -31,7 +29,7 @@ func (s *Server) trace(c *gin.Context) {
 	if !strings.HasPrefix(route, "/api/") { // probes, metrics and the page
 		return
 	}
-	ctx, theirs := c.Request.Context(), w3c.Extract(context.Background(), propagation.HeaderCarrier(c.Request.Header))
+	ctx, theirs := c.Request.Context(), propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(c.Request.Header))
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 		attribute.String("http.request.method", c.Request.Method), attribute.String("http.route", route),
 		attribute.String("codesaga.correlation_id", correlation(c)),
@@ -57,17 +55,10 @@ func (s *Server) trace(c *gin.Context) {
 	c.Next()
 }
 
-// traceparent is the span of ctx as W3C Trace Context, empty if there is none.
-func traceparent(ctx context.Context) string {
-	carrier := propagation.MapCarrier{}
-	w3c.Inject(ctx, carrier)
-	return carrier["traceparent"]
-}
-
 // concerns links the span of a request to the trace of the execution that it is
 // about: that of a stream, which is no part of the run, can be found from it.
 func concerns(ctx context.Context, x execution.Execution) {
-	of := trace.SpanContextFromContext(w3c.Extract(context.Background(), propagation.MapCarrier{"traceparent": x.Trace}))
+	of := trace.SpanContextFromContext(tracing.Within(context.Background(), x.Trace))
 	span := trace.SpanFromContext(ctx)
 	span.SetAttributes(attribute.String("codesaga.execution_id", string(x.ID)))
 	if of.IsValid() && of.TraceID() != span.SpanContext().TraceID() {
