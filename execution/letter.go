@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -90,10 +91,12 @@ const (
 // LetterStatuses are all of them.
 var LetterStatuses = []LetterStatus{LetterPending, LetterScheduled, LetterRetried, LetterParked, LetterDiscarded, LetterArchived}
 
-// Waits reports whether something is still to be done or decided about a letter.
-func (s LetterStatus) Waits() bool {
-	return s == LetterPending || s == LetterScheduled || s == LetterParked
-}
+// WaitingLetters are the statuses in which something is still to be done or
+// decided about a letter.
+var WaitingLetters = []LetterStatus{LetterPending, LetterScheduled, LetterParked}
+
+// Waits reports whether s is one of those.
+func (s LetterStatus) Waits() bool { return slices.Contains(WaitingLetters, s) }
 
 // RedriveStep is what is next with a letter.
 type RedriveStep struct {

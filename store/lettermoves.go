@@ -27,12 +27,10 @@ func (s *Store) decide(ctx context.Context, id, verb string, from []execution.Le
 	return l, err
 }
 
-var waiting = []execution.LetterStatus{execution.LetterPending, execution.LetterScheduled, execution.LetterParked}
-
 // ParkLetter leaves the letter id to a person, because of why. One that has
 // ended stays as it is.
 func (s *Store) ParkLetter(ctx context.Context, id, why string) error {
-	_, err := s.decide(ctx, id, "park", waiting, func(l execution.Letter, now time.Time) bson.M {
+	_, err := s.decide(ctx, id, "park", execution.WaitingLetters, func(l execution.Letter, now time.Time) bson.M {
 		return happened(bson.M{"status": execution.LetterParked, "reason": why}, bson.M{"due": "", "sent": "", "behind": ""}, now,
 			execution.LetterEntry{At: now, What: "parked", Note: why, Round: l.Round})
 	})
@@ -45,7 +43,7 @@ func (s *Store) ParkLetter(ctx context.Context, id, why string) error {
 // RetryLetter has the letter id redriven now, as by asks for, and counts the
 // tries of its policy anew. It is a Conflict unless it waits.
 func (s *Store) RetryLetter(ctx context.Context, id, by string) (execution.Letter, error) {
-	return s.decide(ctx, id, "retry", waiting, func(l execution.Letter, now time.Time) bson.M {
+	return s.decide(ctx, id, "retry", execution.WaitingLetters, func(l execution.Letter, now time.Time) bson.M {
 		return happened(bson.M{"status": execution.LetterScheduled, "due": now, "tries": 0}, bson.M{"reason": "", "sent": ""}, now,
 			execution.LetterEntry{At: now, What: "asked", By: by, Round: l.Round})
 	})
@@ -53,7 +51,7 @@ func (s *Store) RetryLetter(ctx context.Context, id, by string) (execution.Lette
 
 // aside puts the letter id where it is kept for some time and nothing is done.
 func (s *Store) aside(ctx context.Context, id, verb string, status execution.LetterStatus, by, reason string) (execution.Letter, error) {
-	return s.decide(ctx, id, verb, waiting, func(l execution.Letter, now time.Time) bson.M {
+	return s.decide(ctx, id, verb, execution.WaitingLetters, func(l execution.Letter, now time.Time) bson.M {
 		return happened(bson.M{"status": status, "by": by, "reason": reason, "expires": now.Add(discardedLife)}, bson.M{"due": "", "sent": "", "behind": ""}, now,
 			execution.LetterEntry{At: now, What: string(status), By: by, Note: reason, Round: l.Round})
 	})

@@ -86,8 +86,7 @@ func (s *Store) Capture(ctx context.Context, l execution.Letter) (execution.Lett
 // nothing.
 func (s *Store) SettleLetter(ctx context.Context, id string, round int) error {
 	now := moment()
-	waits := bson.M{"$in": bson.A{execution.LetterPending, execution.LetterScheduled, execution.LetterParked}}
-	_, err := s.letters.UpdateOne(ctx, bson.M{"_id": id, "status": waits, "round": bson.M{"$gte": round}}, happened(
+	_, err := s.letters.UpdateOne(ctx, bson.M{"_id": id, "status": bson.M{"$in": execution.WaitingLetters}, "round": bson.M{"$gte": round}}, happened(
 		bson.M{"status": execution.LetterRetried, "expires": now.Add(retriedLife)}, bson.M{"due": "", "sent": "", "behind": "", "reason": ""}, now,
 		execution.LetterEntry{At: now, What: "retried", Round: round}))
 	return kinded(err)

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,22 +17,12 @@ func consumerPath(group, verb string) string {
 func doConsumersList(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	each := fs.Bool("partitions", false, "show each partition")
-	asJSON := fs.Bool("json", false, jsonHelp)
-	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
-		return err
-	}
-	var raw json.RawMessage
-	if err := c.api.get(ctx, "/admin/consumers", &raw); err != nil {
-		return err
-	}
-	if *asJSON {
-		return c.printJSON(raw)
-	}
 	var all struct {
 		Items []execution.ConsumerGroup `json:"items"`
 	}
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return fmt.Errorf("consumers: %w", err)
+	show, err := c.whole(ctx, fs, args, "/admin/consumers", &all)
+	if err != nil || !show {
+		return err
 	}
 	groups := [][]string{{"GROUP", "TOPIC", "MEMBERS", "LAG", "PAUSED BY", "SINCE", "REASON"}}
 	partitions := [][]string{{"GROUP", "PARTITION", "COMMITTED", "END", "LAG"}}

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,23 +11,12 @@ import (
 
 // doLettersPolicies lists the policies of retries.
 func doLettersPolicies(ctx context.Context, c *call, args []string) error {
-	fs := c.flags()
-	asJSON := fs.Bool("json", false, jsonHelp)
-	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
-		return err
-	}
-	var raw json.RawMessage
-	if err := c.api.get(ctx, "/admin/letters/policies", &raw); err != nil {
-		return err
-	}
-	if *asJSON {
-		return c.printJSON(raw)
-	}
 	var v struct {
 		Items []execution.RedrivePolicy `json:"items"`
 	}
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return fmt.Errorf("policies: %w", err)
+	show, err := c.whole(ctx, c.flags(), args, "/admin/letters/policies", &v)
+	if err != nil || !show {
+		return err
 	}
 	rows := [][]string{{"POLICY", "STRATEGY", "RETRIES", "DELAY", "SET BY"}}
 	for _, p := range v.Items {

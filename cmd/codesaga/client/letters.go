@@ -203,24 +203,13 @@ func doLettersDecide(ctx context.Context, c *call, args []string) error {
 
 // doLettersStats counts them.
 func doLettersStats(ctx context.Context, c *call, args []string) error {
-	fs := c.flags()
-	asJSON := fs.Bool("json", false, jsonHelp)
-	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
-		return err
-	}
-	var raw json.RawMessage
-	if err := c.api.get(ctx, "/admin/letters/statistics", &raw); err != nil {
-		return err
-	}
-	if *asJSON {
-		return c.printJSON(raw)
-	}
 	var v struct {
 		Statistics execution.LetterFigures `json:"statistics"`
 		Rate       *float64                `json:"retry_success_rate"`
 	}
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return fmt.Errorf("letters: %w", err)
+	show, err := c.whole(ctx, c.flags(), args, "/admin/letters/statistics", &v)
+	if err != nil || !show {
+		return err
 	}
 	var f facts
 	f.add("waiting", fmt.Sprint(v.Statistics.Waiting))

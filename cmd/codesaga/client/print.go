@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -94,11 +95,26 @@ func (c *call) one(ctx context.Context, args []string, pathOf func(id string) st
 	if err != nil {
 		return false, err
 	}
-	var raw json.RawMessage
-	if err := c.api.get(ctx, pathOf(ids[0]), &raw); err != nil {
+	return c.decoded(ctx, pathOf(ids[0]), *asJSON, v)
+}
+
+// whole is one, of something that there is one of, for a command with flags of
+// its own and no arguments.
+func (c *call) whole(ctx context.Context, fs *flag.FlagSet, args []string, path string, v any) (show bool, err error) {
+	asJSON := fs.Bool("json", false, jsonHelp)
+	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
 		return false, err
 	}
-	if *asJSON {
+	return c.decoded(ctx, path, *asJSON, v)
+}
+
+// decoded asks for path, and decodes it into v unless it is shown as it is.
+func (c *call) decoded(ctx context.Context, path string, asJSON bool, v any) (show bool, err error) {
+	var raw json.RawMessage
+	if err := c.api.get(ctx, path, &raw); err != nil {
+		return false, err
+	}
+	if asJSON {
 		return false, c.printJSON(raw)
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
