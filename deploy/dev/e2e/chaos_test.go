@@ -29,10 +29,7 @@ var (
 // way. Each run that was accepted ends, and as it should (I1, I4); what else
 // must be true then, the auditor looks for. BY-04, DF-21, DF-25, DF-26.
 func TestDF21Chaos(t *testing.T) {
-	t.Parallel()
-	others.Wait()
-	killing.Lock()
-	defer killing.Unlock()
+	atLast(t)
 	the.crashing()
 	seed := *chaosSeed
 	if seed == 0 {

@@ -55,7 +55,8 @@ func TestRunPassesEachByteOn(t *testing.T) {
 }
 
 func TestExitCodesOfRun(t *testing.T) {
-	s := beside(t, time.Minute)
+	group(t)
+	s := begin(t, time.Minute)
 	quick := s.script("quick.py", "print('hi')\n")
 	slow := s.script("slow.py", "import time\nprint('before', flush=True)\ntime.sleep(25)\n")
 	killed := s.script("killed.py", "import os\nos.kill(os.getpid(), 11)\n")

@@ -29,10 +29,7 @@ func (s *story) consumers() map[string]consumerGroup {
 // While the recorder is paused output is live only, and its lag grows; resumed,
 // it stores all that came meanwhile, and the run ends as if nothing had been.
 func TestConsumerGroupsArePaused(t *testing.T) {
-	t.Parallel()
-	others.Wait() // their output would wait, too
-	killing.Lock()
-	defer killing.Unlock()
+	atLast(t) // their output would wait, too
 	s := begin(t, 2*time.Minute)
 	before := s.consumers()
 	for _, name := range []string{"saga-bridge", "results", "callbacks", "projector", "recorder", "kube"} {

@@ -11,17 +11,11 @@ import (
 	"time"
 )
 
-// killing is held by the one test that kills.
-var killing sync.Mutex
-
 // TestDF25Crash kills what there is to kill, one after the other, when all other
 // tests are done. Whatever dies, each run that was accepted ends as if nothing
 // had happened (I1), and nothing is there twice (I6, I7).
 func TestDF25Crash(t *testing.T) {
-	t.Parallel()
-	others.Wait()
-	killing.Lock()
-	defer killing.Unlock()
+	atLast(t)
 	the.crashing()
 	for _, role := range []string{"worker", "bridge", "kube-1", "kube-2", "web-1"} { // SA-06, SA-07, DF-25, DF-26
 		t.Run(role, func(t *testing.T) { crashRole(t, role) })

@@ -108,10 +108,7 @@ func (s *story) leader() *process {
 
 // TestDF47KubeWorkers stops and kills them when all other tests are done.
 func TestDF47KubeWorkers(t *testing.T) {
-	t.Parallel()
-	others.Wait()
-	killing.Lock()
-	defer killing.Unlock()
+	atLast(t)
 	the.crashing()
 	t.Run("the leader is killed", func(t *testing.T) { leaderEnds(t, syscall.SIGKILL) })
 	t.Run("the leader is asked to stop", func(t *testing.T) { leaderEnds(t, syscall.SIGTERM) })

@@ -143,10 +143,7 @@ func (s *story) registry(method, path, schema string) (id int, text string) {
 // DL-05: a message whose reader could not read it yet takes effect when it is
 // retried after that was mended: here, its schema came to the registry late.
 func TestALetterTakesEffectWhenItsReaderIsMended(t *testing.T) {
-	t.Parallel()
-	others.Wait() // they register schemas, too, and this one has to guess an ID
-	killing.Lock()
-	defer killing.Unlock()
+	atLast(t) // they register schemas, too, and this one has to guess an ID
 	s := begin(t, 3*time.Minute)
 	x := s.ended(s.submit(python("print('x')")).ID)
 	var value []byte

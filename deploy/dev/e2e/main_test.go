@@ -7,22 +7,26 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 )
 
 // testsAtOnce suits a platform of ten executions at once on two cores: most
-// tests wait most of the time.
-const testsAtOnce = "7"
+// tests wait most of the time. Flag -parallel says otherwise.
+const testsAtOnce = 7
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		_ = flag.Set("test.parallel", testsAtOnce)
-	}
+	n := testsAtOnce
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name == "test.parallel" {
+			n, _ = strconv.Atoi(f.Value.String())
+		}
+	})
+	places = make(chan struct{}, n)
+	_ = flag.Set("test.parallel", "10000") // places are what counts
 	os.Exit(suite(m))
 }
 

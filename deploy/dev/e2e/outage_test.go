@@ -12,10 +12,7 @@ import (
 // web processes. What is not accepted is answered 503 with Retry-After, soon;
 // what is accepted ends as if nothing had happened, once, with its output whole.
 func TestEV26OutagesOfHalfAMinute(t *testing.T) {
-	t.Parallel()
-	others.Wait()
-	killing.Lock()
-	defer killing.Unlock()
+	atLast(t)
 	the.crashing()
 	for _, part := range []string{"registry", "kafka", "mongo"} {
 		t.Run(part, func(t *testing.T) {

@@ -173,10 +173,7 @@ func (s *story) fileOf(user string, events []string) {
 // dies, and paused and resumed while a worker does, it goes on, and each event is
 // on the topic once.
 func TestDF18AReplaySurvives(t *testing.T) {
-	t.Parallel()
-	others.Wait()
-	killing.Lock()
-	defer killing.Unlock()
+	atLast(t)
 	the.crashing()
 	s := begin(t, 5*time.Minute)
 	user, all := s.tenRuns()

@@ -27,9 +27,14 @@ type story struct {
 	ids []string
 }
 
-// others are the tests that run beside each other. Those that kill processes
-// wait until none is left.
-var others sync.WaitGroup
+// others are the tests that run beside each other, places those that may at
+// once. A test that waits for all others must not have a place, so that the
+// testing package's own count, which it would be in, is of no use.
+var (
+	others sync.WaitGroup
+	places chan struct{}
+	last   sync.Mutex // held by the one test that runs when others are done
+)
 
 // begin begins a test that is alone.
 func begin(t *testing.T, within time.Duration) *story {
@@ -49,9 +54,9 @@ func begin(t *testing.T, within time.Duration) *story {
 // beside begins a test that runs beside others.
 func beside(t *testing.T, within time.Duration) *story {
 	t.Helper()
-	others.Add(1)
-	t.Cleanup(others.Done)
-	t.Parallel()
+	group(t)
+	places <- struct{}{}
+	t.Cleanup(func() { <-places })
 	return begin(t, within)
 }
 
@@ -60,6 +65,15 @@ func group(t *testing.T) {
 	others.Add(1)
 	t.Cleanup(others.Done)
 	t.Parallel()
+}
+
+// atLast is for a test that would spoil others, as one that kills processes: it
+// runs alone when all of them are done.
+func atLast(t *testing.T) {
+	t.Parallel()
+	others.Wait()
+	last.Lock()
+	t.Cleanup(last.Unlock)
 }
 
 // as is the same test, as it looks to another user.
