@@ -48,7 +48,7 @@ func Topics(pools ...string) []Topic {
 type Layout struct {
 	Topics      []Topic // see the function Topics
 	Replication int     // of topics that are created; 0: the brokers' default
-	DryRun      bool    // only say what differs
+	DryRun      bool    // change nothing, and say what it would have changed
 }
 
 // setting is an entry in the configuration of a topic.
@@ -89,9 +89,6 @@ type setup struct {
 
 // say notes a change.
 func (s *setup) say(format string, args ...any) {
-	if s.layout.DryRun {
-		format = "would have " + format
-	}
 	s.changes = append(s.changes, fmt.Sprintf(format, args...))
 }
 

@@ -41,8 +41,8 @@ func TestSetupOfTheRegistryIsIdempotent(t *testing.T) {
 		if err := s.subjects(r); err != nil || len(s.changes) != tt.want {
 			t.Errorf("dry %v: %v, changes %q", tt.dry, err, s.changes)
 		}
-		if dry := slices.ContainsFunc(s.changes, func(c string) bool { return strings.HasPrefix(c, "would have") }); dry != (tt.dry && tt.want > 0) {
-			t.Errorf("dry %v: changes %q", tt.dry, s.changes)
+		if tt.dry && len(r.schemas) > 0 && tt.want > 0 {
+			t.Errorf("a dry run registered %v", r.schemas)
 		}
 	}
 	if len(r.schemas) != 4 || len(r.levels) != 4 || r.levels["p.result_stored-value"] != srclient.FullTransitive {

@@ -32,13 +32,15 @@ type SetupOptions struct {
 	Images       []string
 	RunnerImage  string            // does nothing beside them
 	NodeSelector map[string]string // of those nodes
+
+	DryRun bool // change nothing, and say what it would have changed
 }
 
 // Setup makes the namespace for scripts and all that belongs into it: labels
 // of the restricted Pod Security Standard, a policy that denies all network, a
 // quota, a range of limits, an account for the kube worker with the least
-// rights, and, if asked for, what pulls images ahead. It changes only what differs, and says what, in sentences; it may be
-// called again at any time. It needs an administrator's rights.
+// rights, and, if asked for, what pulls images ahead. It changes only what
+// differs, and says what, in sentences; it may be called again at any time. It needs an administrator's rights.
 func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (changes []string, err error) {
 	if err := checkNamespace(o.Namespace); err != nil {
 		return nil, err
@@ -59,25 +61,25 @@ func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (ch
 	core, rbac := client.CoreV1(), client.RbacV1()
 	steps := []func() (string, error){
 		func() (string, error) {
-			return ensure(ctx, "namespace", core.Namespaces(), namespaceFor(o), nil)
+			return ensure(ctx, o.DryRun, "namespace", core.Namespaces(), namespaceFor(o), nil)
 		},
 		func() (string, error) {
-			return ensure(ctx, "network policy", client.NetworkingV1().NetworkPolicies(o.Namespace), denyAll(), samePolicy)
+			return ensure(ctx, o.DryRun, "network policy", client.NetworkingV1().NetworkPolicies(o.Namespace), denyAll(), samePolicy)
 		},
 		func() (string, error) {
-			return ensure(ctx, "resource quota", core.ResourceQuotas(o.Namespace), quotaFor(o), sameQuota)
+			return ensure(ctx, o.DryRun, "resource quota", core.ResourceQuotas(o.Namespace), quotaFor(o), sameQuota)
 		},
 		func() (string, error) {
-			return ensure(ctx, "limit range", core.LimitRanges(o.Namespace), limitsFor(o), sameLimits)
+			return ensure(ctx, o.DryRun, "limit range", core.LimitRanges(o.Namespace), limitsFor(o), sameLimits)
 		},
 		func() (string, error) {
-			return ensure(ctx, "service account", core.ServiceAccounts(o.WorkerNamespace), accountFor(o), sameAccount)
+			return ensure(ctx, o.DryRun, "service account", core.ServiceAccounts(o.WorkerNamespace), accountFor(o), sameAccount)
 		},
 		func() (string, error) {
-			return ensure(ctx, "role", rbac.Roles(o.Namespace), roleFor(o), sameRole)
+			return ensure(ctx, o.DryRun, "role", rbac.Roles(o.Namespace), roleFor(o), sameRole)
 		},
 		func() (string, error) {
-			return ensure(ctx, "role binding", rbac.RoleBindings(o.Namespace), bindingFor(o), sameBinding)
+			return ensure(ctx, o.DryRun, "role binding", rbac.RoleBindings(o.Namespace), bindingFor(o), sameBinding)
 		},
 		func() (string, error) { return prepull(ctx, client, o) },
 	}
@@ -97,9 +99,12 @@ func Setup(ctx context.Context, client kubernetes.Interface, o SetupOptions) (ch
 func prepull(ctx context.Context, client kubernetes.Interface, o SetupOptions) (string, error) {
 	sets := client.AppsV1().DaemonSets(o.Namespace)
 	if len(o.Images) > 0 {
-		return ensure(ctx, "daemon set", sets, prepullFor(o), samePrepull)
+		return ensure(ctx, o.DryRun, "daemon set", sets, prepullFor(o), samePrepull)
 	}
-	err := sets.Delete(ctx, prepullName, metav1.DeleteOptions{})
+	_, err := sets.Get(ctx, prepullName, metav1.GetOptions{})
+	if err == nil && !o.DryRun {
+		err = sets.Delete(ctx, prepullName, metav1.DeleteOptions{})
+	}
 	switch {
 	case apierrors.IsNotFound(err):
 		return "", nil
@@ -128,10 +133,13 @@ type objects[T metav1.Object] interface {
 // ensure has want in all, with what else the cluster or somebody else wrote
 // into it. Same makes of have what is wanted, and reports whether it was so
 // before; nil: only the labels matter.
-func ensure[T metav1.Object](ctx context.Context, kind string, all objects[T], want T, same func(have, want T) bool) (string, error) {
+func ensure[T metav1.Object](ctx context.Context, dry bool, kind string, all objects[T], want T, same func(have, want T) bool) (string, error) {
 	name := want.GetName()
 	have, err := all.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
+		if dry {
+			return "created " + kind + " " + name, nil
+		}
 		if _, err = all.Create(ctx, want, metav1.CreateOptions{}); err != nil {
 			return "", fmt.Errorf("create %s %s: %w", kind, name, err)
 		}
@@ -147,10 +155,14 @@ func ensure[T metav1.Object](ctx context.Context, kind string, all objects[T], w
 	if ok {
 		return "", nil
 	}
+	change := "updated " + kind + " " + name
+	if dry {
+		return change, nil
+	}
 	if _, err := all.Update(ctx, have, metav1.UpdateOptions{}); err != nil {
 		return "", fmt.Errorf("update %s %s: %w", kind, name, err)
 	}
-	return "updated " + kind + " " + name, nil
+	return change, nil
 }
 
 // sameMap gives have the labels of want, and reports whether it had them.

@@ -14,8 +14,19 @@ var options = SetupOptions{
 	Namespace: "scripts", WorkerNamespace: "codesaga", Pods: 100, CPUMillis: 50_000, MemoryBytes: 64 << 30, PodCPUMillis: 2000, PodMemoryBytes: 512 << 20,
 }
 
+// setup is Setup, after a dry run of it.
 func setup(t *testing.T, cluster *fake.Clientset, o SetupOptions, want ...string) {
 	t.Helper()
+	before, dry := len(cluster.Actions()), o
+	dry.DryRun = true
+	if got, err := Setup(t.Context(), cluster, dry); err != nil || !slices.Equal(got, want) {
+		t.Errorf("a dry run: %v, said\n\t%s", err, strings.Join(got, "\n\t"))
+	}
+	for _, a := range cluster.Actions()[before:] {
+		if a.GetVerb() != "get" && a.GetVerb() != "list" {
+			t.Errorf("a dry run did %s %s", a.GetVerb(), a.GetResource().Resource)
+		}
+	}
 	got, err := Setup(t.Context(), cluster, o)
 	if err != nil {
 		t.Fatal(err)

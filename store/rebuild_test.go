@@ -193,7 +193,7 @@ func TestEventStoreIsMadeAnew(t *testing.T) {
 		t.Error(diff)
 	}
 	must(t, s.EndRebuild(ctx, r.ID, execution.RebuildCompleted, ""))
-	if changes, err := s.Setup(ctx); err != nil || len(changes) > 0 {
+	if changes, err := s.Setup(ctx, false); err != nil || len(changes) > 0 {
 		t.Errorf("the indexes did not come along: %v, %v", changes, err)
 	}
 	if len(found(t, s)) != len(want) {

@@ -92,8 +92,8 @@ func (s *Store) eventLife() time.Duration { return cmp.Or(s.EventLife, eventLife
 
 // Setup creates the indexes that are missing, lets documents live as long as
 // they are to, and returns what it did, one sentence each. Done again, it does
-// nothing.
-func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
+// nothing. A dry run only returns what it would do.
+func (s *Store) Setup(ctx context.Context, dry bool) (changes []string, err error) {
 	have := make(map[*mongo.Collection][]mongo.IndexSpecification)
 	for _, i := range s.indexes() {
 		if have[i.of] == nil {
@@ -104,9 +104,12 @@ func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 		n := slices.IndexFunc(have[i.of], func(there mongo.IndexSpecification) bool { return there.Name == i.name })
 		change, err := "", error(nil)
 		if n < 0 {
-			change, err = fmt.Sprintf("created index %s of %s", i.name, i.of.Name()), i.create(ctx)
+			change = fmt.Sprintf("created index %s of %s", i.name, i.of.Name())
+			if !dry {
+				err = i.create(ctx)
+			}
 		} else {
-			change, err = i.live(ctx, have[i.of][n])
+			change, err = i.live(ctx, have[i.of][n], dry)
 		}
 		if err != nil {
 			return changes, err
@@ -120,13 +123,17 @@ func (s *Store) Setup(ctx context.Context) (changes []string, err error) {
 
 // live lets documents live as long as i says, if its index, which is there,
 // says otherwise, and returns what that changed.
-func (i index) live(ctx context.Context, there mongo.IndexSpecification) (change string, err error) {
+func (i index) live(ctx context.Context, there mongo.IndexSpecification, dry bool) (change string, err error) {
 	if i.life == 0 || there.ExpireAfterSeconds == nil {
 		return "", nil
 	}
 	was, is := time.Duration(*there.ExpireAfterSeconds)*time.Second, i.life
 	if was == is {
 		return "", nil
+	}
+	change = fmt.Sprintf("let documents of %s live %s (was %s)", i.of.Name(), is, was)
+	if dry {
+		return change, nil
 	}
 	err = i.of.Database().RunCommand(ctx, bson.D{
 		{Key: "collMod", Value: i.of.Name()},
@@ -135,7 +142,7 @@ func (i index) live(ctx context.Context, there mongo.IndexSpecification) (change
 	if err != nil {
 		return "", fmt.Errorf("index %s of %s: %w", i.name, i.of.Name(), kinded(err))
 	}
-	return fmt.Sprintf("documents of %s live %s, they lived %s", i.of.Name(), is, was), nil
+	return change, nil
 }
 
 // create makes i, unless it is there.

@@ -8,14 +8,16 @@ import (
 
 func TestSetupIsIdempotent(t *testing.T) {
 	s := openStore(t) // the first time
-	changes, err := s.Setup(t.Context())
+	changes, err := s.Setup(t.Context(), false)
 	if err != nil || len(changes) != 0 {
 		t.Errorf("the second time: %q, %v", changes, err)
 	}
 	must(t, s.keys.Indexes().DropOne(t.Context(), "life"))
-	changes, err = s.Setup(t.Context())
-	if want := []string{"created index life of idempotency_keys"}; err != nil || !slices.Equal(changes, want) {
-		t.Errorf("after one was lost: %q, %v", changes, err)
+	for _, dry := range []bool{true, true, false} {
+		changes, err = s.Setup(t.Context(), dry)
+		if want := []string{"created index life of idempotency_keys"}; err != nil || !slices.Equal(changes, want) {
+			t.Errorf("after one was lost, dry %t: %q, %v", dry, changes, err)
+		}
 	}
 	must(t, s.Ping(t.Context()))
 }
@@ -25,12 +27,13 @@ func TestSetupIsIdempotent(t *testing.T) {
 func TestEventsLiveAsLongAsIsSaid(t *testing.T) {
 	s := openStore(t)
 	s.EventLife = 7 * 24 * time.Hour
-	changes, err := s.Setup(t.Context())
-	want := []string{"documents of events live 168h0m0s, they lived 2160h0m0s", "documents of events_archive live 168h0m0s, they lived 2160h0m0s"}
-	if err != nil || !slices.Equal(changes, want) {
-		t.Fatalf("%q, %v", changes, err)
+	want := []string{"let documents of events live 168h0m0s (was 2160h0m0s)", "let documents of events_archive live 168h0m0s (was 2160h0m0s)"}
+	for _, dry := range []bool{true, true, false} {
+		if changes, err := s.Setup(t.Context(), dry); err != nil || !slices.Equal(changes, want) {
+			t.Fatalf("dry %t: %q, %v", dry, changes, err)
+		}
 	}
-	if changes, err = s.Setup(t.Context()); err != nil || len(changes) != 0 {
+	if changes, err := s.Setup(t.Context(), false); err != nil || len(changes) != 0 {
 		t.Errorf("the second time: %q, %v", changes, err)
 	}
 }

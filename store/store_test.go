@@ -39,7 +39,7 @@ func openStore(t testing.TB) *Store {
 			t.Error(err)
 		}
 	})
-	if _, err := s.Setup(t.Context()); err != nil {
+	if _, err := s.Setup(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -29,11 +29,12 @@ const (
 )
 
 // Setup makes the namespace, its search attributes and the schedule of sweeps
-// as far as they are missing, and says what it made.
-func Setup(ctx context.Context, c client.Client, namespace string) (changes []string, err error) {
-	steps := []func(context.Context, client.Client, string) ([]string, error){setupNamespace, setupAttributes, setupSweep}
-	for _, step := range steps {
-		changed, err := step(ctx, c, namespace)
+// as far as they are missing, and says what it made. A dry run only says what it
+// would make.
+func Setup(ctx context.Context, c client.Client, namespace string, dry bool) (changes []string, err error) {
+	s := setup{Client: c, namespace: namespace, dry: dry}
+	for _, step := range []func(context.Context) ([]string, error){s.inNamespace, s.attributes, s.sweep} {
+		changed, err := step(ctx)
 		changes = append(changes, changed...)
 		if err != nil {
 			return changes, fmt.Errorf("temporal: %w", err)
@@ -42,9 +43,25 @@ func Setup(ctx context.Context, c client.Client, namespace string) (changes []st
 	return changes, nil
 }
 
-func setupNamespace(ctx context.Context, c client.Client, namespace string) ([]string, error) {
-	_, err := c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention), Description: "executions of codesaga",
+// setup is one run of Setup.
+type setup struct {
+	client.Client
+	namespace string
+	dry       bool
+	absent    bool // a dry run found no namespace: nothing can be in it
+}
+
+func (s *setup) inNamespace(ctx context.Context) ([]string, error) {
+	change := []string{fmt.Sprintf("created namespace %s of Temporal (closed sagas are kept for %s)", s.namespace, retention)}
+	if s.dry {
+		_, err := s.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.namespace})
+		if _, s.absent = errors.AsType[*serviceerror.NamespaceNotFound](err); s.absent {
+			return change, nil
+		}
+		return nil, err
+	}
+	_, err := s.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: s.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention), Description: "executions of codesaga",
 	})
 	if _, there := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); there {
 		return nil, nil
@@ -52,15 +69,17 @@ func setupNamespace(ctx context.Context, c client.Client, namespace string) ([]s
 	if err != nil {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("created namespace %s of Temporal (closed sagas are kept for %s)", namespace, retention)}, nil
+	return change, nil
 }
 
-func setupAttributes(ctx context.Context, c client.Client, namespace string) (changes []string, err error) {
+func (s *setup) attributes(ctx context.Context) (changes []string, err error) {
 	var have *operatorservice.ListSearchAttributesResponse
-	err = eventually(ctx, func() error {
-		have, err = c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
-		return err
-	})
+	if !s.absent {
+		err = eventually(ctx, func() error {
+			have, err = s.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
+			return err
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,16 +95,24 @@ func setupAttributes(ctx context.Context, c client.Client, namespace string) (ch
 			return nil, fmt.Errorf("search attribute %s is of type %s, not a keyword", key.GetName(), t)
 		}
 	}
-	if len(missing) == 0 {
-		return nil, nil
+	if len(missing) == 0 || s.dry {
+		return changes, nil
 	}
-	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
+	_, err = s.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: s.namespace, SearchAttributes: missing})
 	return changes, err
 }
 
-func setupSweep(ctx context.Context, c client.Client, _ string) (changes []string, err error) {
+func (s *setup) sweep(ctx context.Context) (changes []string, err error) {
+	change := fmt.Sprintf("created schedule %s (every %s)", sweepID, sweepEvery)
+	if s.dry {
+		_, err := s.ScheduleClient().GetHandle(ctx, sweepID).Describe(ctx)
+		if _, missing := errors.AsType[*serviceerror.NotFound](err); s.absent || missing {
+			return []string{change}, nil
+		}
+		return nil, err
+	}
 	err = eventually(ctx, func() error {
-		_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		_, err := s.ScheduleClient().Create(ctx, client.ScheduleOptions{
 			ID:      sweepID,
 			Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: sweepEvery}}},
 			Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: sweepEvery, // the next one sees it all
@@ -95,7 +122,7 @@ func setupSweep(ctx context.Context, c client.Client, _ string) (changes []strin
 			return nil
 		}
 		if err == nil {
-			changes = append(changes, fmt.Sprintf("created schedule %s (every %s)", sweepID, sweepEvery))
+			changes = append(changes, change)
 		}
 		return err
 	})

@@ -56,7 +56,7 @@ var once = sync.OnceValues(func() (*world, error) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer stop()
-	if _, err := Setup(ctx, c, o.Namespace); err != nil {
+	if _, err := Setup(ctx, c, o.Namespace, false); err != nil {
 		return nil, err
 	}
 	if err := c.ScheduleClient().GetHandle(ctx, sweepID).Delete(ctx); err != nil { // there is nothing to sweep here

@@ -77,6 +77,12 @@ func (a *app) close() {
 	}
 }
 
+// topics are those of this configuration, which check has read before.
+func (a *app) topics() []bridge.Topic {
+	topics, _ := bridge.Reshape(bridge.Topics(list(a.Pools)...), a.Topics)
+	return topics
+}
+
 func (a *app) openStore() (*store.Store, error) {
 	s, err := store.Open(a.MongoURI, a.Database)
 	if err != nil {

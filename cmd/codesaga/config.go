@@ -38,6 +38,7 @@ type Config struct {
 	Database       string
 	Kafka          string // brokers, with commas between
 	TopicPrefix    string
+	Topics         string // see bridge.Reshape
 	Replication    int
 	Registry       string
 	Temporal       string
@@ -107,6 +108,7 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.StringVar(&c.Database, "mongo-database", "codesaga", "database in MongoDB")
 	fs.StringVar(&c.Kafka, "kafka-brokers", "127.0.0.1:9092", "Kafka brokers, with commas between")
 	fs.StringVar(&c.TopicPrefix, "topic-prefix", "", "in front of the names of topics, subjects and consumer groups")
+	fs.StringVar(&c.Topics, "topics", "", "how topics are to be, where that is not as deploy/SIZING.md says: NAME:option=value with commas between options and spaces between topics, * for all; options are partitions, retention, max-message-bytes and compression; setup makes it true")
 	fs.IntVar(&c.Replication, "topic-replication", 1, "replicas of each topic that setup creates")
 	fs.StringVar(&c.Registry, "schema-registry-url", "http://127.0.0.1:8081/apis/ccompat/v7", "schema registry with the Confluent API")
 	fs.StringVar(&c.Temporal, "temporal-address", "127.0.0.1:7233", "Temporal frontend")

@@ -44,9 +44,11 @@ func (c *Config) check() (errs error) {
 	wrong(c.DrainNotify >= 0 && c.DrainNotify <= 5*time.Minute, "drain-notify: must be 0s to 5m")
 	wrong(c.DrainStreams >= 0 && c.DrainStreams <= 5*time.Minute, "drain-streams: must be 0s to 5m")
 	wrong(c.DrainClose >= time.Second && c.DrainClose <= 5*time.Minute, "drain-close: must be 1s to 5m")
+	_, err := bridge.Reshape(bridge.Topics(list(c.Pools)...), c.Topics)
+	wrong(err == nil, "topics: %v", err)
 	wrong(c.Replication >= 1, "topic-replication: must be at least 1")
 	wrong(c.Kafka != "", "kafka-brokers: must not be empty")
-	_, err := execution.ParseEgress(c.EgressAllowed)
+	_, err = execution.ParseEgress(c.EgressAllowed)
 	wrong(err == nil, "egress-allowed: %v", err)
 	wrong(c.LinkSecret == "" || len(c.LinkSecret) >= 32, "link-secret: must have at least 32 characters")
 	for _, user := range list(c.Operators) {

@@ -104,7 +104,7 @@ func (a *app) handsChecks() []web.Check {
 }
 
 // setupKubernetes makes the namespace of the scripts.
-func (a *app) setupKubernetes(ctx context.Context) ([]string, error) {
+func (a *app) setupKubernetes(ctx context.Context, dry bool) ([]string, error) {
 	client, _, err := kube.Connect(a.Kubeconfig)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (a *app) setupKubernetes(ctx context.Context) ([]string, error) {
 	o := kube.SetupOptions{
 		Namespace: a.Namespace, Pods: int64(2*a.Concurrent + 10), // one that ends is still there when the next begins
 		PodCPUMillis: most.CPUMillis.Max, PodMemoryBytes: most.MemoryBytes.Max,
-		RunnerImage: a.RunnerImage, NodeSelector: nodes,
+		RunnerImage: a.RunnerImage, NodeSelector: nodes, DryRun: dry,
 	}
 	for _, l := range known {
 		for _, v := range l.Versions {

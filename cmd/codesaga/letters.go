@@ -55,7 +55,7 @@ func (a *app) letterNotice() (func(ctx context.Context, level, was execution.Ala
 
 // letterTopics are those that dead letters may come from.
 func (a *app) letterTopics() (names []string) {
-	for _, g := range bridge.GroupKinds(bridge.Topics(list(a.Pools)...)...) {
+	for _, g := range bridge.GroupKinds(a.topics()...) {
 		if g.Topic != bridge.DeadTopic && !slices.Contains(names, g.Topic) {
 			names = append(names, g.Topic)
 		}

@@ -99,7 +99,10 @@ func serve(p process) int {
 		a.patience = patience
 		err = work(ctx, o, a, p.stdout)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errDiffers):
+		return 3
+	case err != nil:
 		fmt.Fprintln(p.stderr, "codesaga:", err)
 		return 1
 	}
@@ -111,6 +114,7 @@ type order struct {
 	name   string
 	words  []string // what to do with schemas, or with projections, and which
 	inJSON bool     // -json, of those that say something for programs
+	dry    bool     // -dry-run of setup
 
 	projections projectionsOrder
 }
@@ -119,6 +123,9 @@ type order struct {
 func (o *order) flags(fs *flag.FlagSet) {
 	if slices.Contains([]string{"doctor", "schemas", "projections"}, o.name) {
 		fs.BoolVar(&o.inJSON, "json", false, "say it for programs")
+	}
+	if o.name == "setup" {
+		fs.BoolVar(&o.dry, "dry-run", false, "change nothing and say what would be changed; the exit code is 3 if there is something")
 	}
 	if o.name == "projections" {
 		o.projections.flags(fs)
@@ -155,7 +162,7 @@ func work(ctx context.Context, o order, a *app, out io.Writer) error {
 	defer a.close()
 	switch o.name {
 	case "setup":
-		return a.setup(ctx, out)
+		return a.setup(ctx, out, o.dry)
 	case "doctor":
 		return a.doctor(ctx, out, o.inJSON)
 	case "schemas":
@@ -194,7 +201,7 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  %-11s %s\n", r.name, r.help)
 	}
 	fmt.Fprintf(w, "  %-11s %s\n", "all", "all of these in one process")
-	fmt.Fprintf(w, "  %-11s %s\n", "setup", "make topics, schemas, indexes and namespaces as far as they are missing")
+	fmt.Fprintf(w, "  %-11s %s\n", "setup", "make topics, schemas, indexes and namespaces as far as they are missing; -dry-run")
 	fmt.Fprintf(w, "  %-11s %s\n", "schemas", "check, diff or register: the schemas of the topics, and the registry's; -json")
 	fmt.Fprintf(w, "  %-11s %s\n", "projections", "list, status, rebuild or cancel: what is made of the events; -json")
 	fmt.Fprintf(w, "  %-11s %s\n", "doctor", "try whether the cluster keeps scripts in; -json")

@@ -31,6 +31,8 @@ func TestCommandsThatDoNotStart(t *testing.T) {
 		{"projections status -mongo-database x -nonsense", 2, "", "codesaga: flag provided but not defined: -nonsense"},
 		{"projections list -h", 0, "-mongo-uri", ""},
 		{"kube -h", 0, "-pod-namespace", ""},
+		{"setup -topics result_stored:size=1", 2, "", `codesaga: topics: result_stored:size=1: "size" is none of partitions`},
+		{"web -dry-run", 2, "", "codesaga: flag provided but not defined: -dry-run"},
 		{"setup now", 2, "", `codesaga: unexpected argument "now"`},
 		{"all -log-level loud", 1, "", "codesaga: log-level: "},
 		{"web -listen 0.0.0.0:1", 2, "", "-insecure-listen"},

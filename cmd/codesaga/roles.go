@@ -54,7 +54,7 @@ func (a *app) worker(ctx context.Context) error {
 			Sessions: s, Log: s, Failures: s, Events: s, Projector: s, Receiver: sender,
 			Topics: &bridge.Replays{Cluster: a.cluster, Bus: bus, Replication: a.Replication}, Retention: a.ReplayLife,
 		},
-		Letters: s, LetterPost: &bridge.Redriver{Writer: bus.Writer, Topics: bridge.Topics(list(a.Pools)...)},
+		Letters: s, LetterPost: &bridge.Redriver{Writer: bus.Writer, Topics: a.topics()},
 		Slots: activities.NewSlots(a.registry, a.log),
 	})
 }
@@ -95,7 +95,7 @@ func (a *app) bridge(ctx context.Context) error {
 
 // groups tells how far the consumer groups are.
 func (a *app) groups(ctx context.Context) ([]execution.ConsumerGroup, error) {
-	return a.cluster.Groups(ctx, bridge.Topics(list(a.Pools)...)...)
+	return a.cluster.Groups(ctx, a.topics()...)
 }
 
 // web serves people.
@@ -123,7 +123,7 @@ func (a *app) web(ctx context.Context) error {
 	clock := temporal.Schedules(sagas)
 	user, operators := a.users()
 	live := &bridge.Router{Cluster: a.cluster, Codecs: a.codecs, Metrics: a.counts}
-	topics, err := bridge.AsyncAPI(version, a.TopicPrefix, bridge.Topics(list(a.Pools)...))
+	topics, err := bridge.AsyncAPI(version, a.TopicPrefix, a.topics())
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (a *app) web(ctx context.Context) error {
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
 		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
-		Groups: a.groups, GroupKinds: bridge.GroupKinds(bridge.Topics(list(a.Pools)...)...), GroupPauses: s,
+		Groups: a.groups, GroupKinds: bridge.GroupKinds(a.topics()...), GroupPauses: s,
 		Letters: s, LetterMoves: s, LetterTopics: a.letterTopics(), RedrivePolicies: s, WakeLetter: sagas.WakeRedrive, ViewLetter: a.codecs.View,
 		Replays: s, ReplayShelf: s, ReplayHands: sagas, ReplayRules: a.replayRules(rules.Check),
 		User: user, Operators: operators, Hosts: a.hosts(),
@@ -158,7 +158,7 @@ func (a *app) web(ctx context.Context) error {
 // replayRules are what events may be replayed to.
 func (a *app) replayRules(url func(string) error) execution.ReplayRules {
 	rules := execution.ReplayRules{Prefix: a.ReplayPrefix}
-	for _, t := range bridge.Topics(list(a.Pools)...) {
+	for _, t := range a.topics() {
 		rules.Production = append(rules.Production, t.Name)
 	}
 	if a.CallbackSecret != "" {

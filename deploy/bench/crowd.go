@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/api/batch/v1"
@@ -45,10 +46,12 @@ func crowd(ctx context.Context) error {
 			return err
 		}
 		began := time.Now()
-		if err := w.submitAll(ctx, crowdRuns); err != nil {
+		putOff, err := w.submitAll(ctx, crowdRuns)
+		if err != nil {
 			return err
 		}
 		fmt.Printf("  %-46s %7.1f\n", "submissions a second, each into the queue", float64(crowdRuns)/time.Since(began).Seconds())
+		fmt.Printf("  %-46s %7d\n", "of them answered 503 before they were accepted", putOff)
 		if err := w.order(ctx, "resume"); err != nil {
 			return err
 		}
@@ -65,16 +68,30 @@ func crowd(ctx context.Context) error {
 	})
 }
 
-func (w *watcher) submitAll(ctx context.Context, n int) error {
+// submitAll submits n runs, eight at a time, each until it is accepted, and
+// returns how often one was put off.
+func (w *watcher) submitAll(ctx context.Context, n int) (putOff int64, err error) {
+	var off atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
+	g.SetLimit(8)
 	for range n {
 		g.Go(func() error {
-			_, err := w.submit(ctx, hello)
-			return err
+			for {
+				_, err := w.submit(ctx, hello)
+				if !errors.Is(err, errBusy) {
+					return err
+				}
+				off.Add(1)
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(2 * time.Second): // as Retry-After says
+				}
+			}
 		})
 	}
-	return g.Wait()
+	err = g.Wait()
+	return off.Load(), err
 }
 
 // untilTask is one run to its end.

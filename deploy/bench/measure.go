@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -16,6 +17,9 @@ import (
 )
 
 const hello = "print('hello')"
+
+// errBusy is that the platform did not accept a run, and says when to ask again.
+var errBusy = errors.New("POST: " + http.StatusText(http.StatusServiceUnavailable))
 
 // measure has one script run by the platform.
 func (w *watcher) measure(ctx context.Context) (marks, error) {
@@ -69,7 +73,11 @@ func (w *watcher) submitFor(ctx context.Context, script string, most time.Durati
 		return "", err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusAccepted {
+	switch answer.StatusCode {
+	case http.StatusAccepted:
+	case http.StatusServiceUnavailable:
+		return "", errBusy
+	default:
 		return "", fmt.Errorf("POST: %s", answer.Status)
 	}
 	var x struct {
