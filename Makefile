@@ -49,7 +49,7 @@ chaos: build $(DEV) ## a thousand kills at random; their report goes into deploy
 	@deploy/dev/with-stack.sh go -C deploy/dev/e2e test -count=1 -timeout 12h -run '^TestDF21Chaos$$' . \
 		-chaos.runs=$(or $(RUNS),60) -chaos.kills=$(or $(KILLS),1000) -chaos.report=$(CURDIR)/deploy/bench/RESULTS.md
 
-bench: build $(DEV) ## measure, on the real stack, and print figures; ONLY="roles eager throughput crowd replay sizes reconnect subscribers" for some
+bench: build $(DEV) ## measure, on the real stack, and print figures; ONLY="roles eager throughput crowd replay rebuild sizes reconnect subscribers" for some
 	@deploy/dev/with-stack.sh go -C deploy/bench run . $(ONLY)
 
 history: ## record the history of execution ID=… for the replay test, as NAME=…

@@ -42,6 +42,7 @@ var parts = []part{
 	{"throughput", throughput},
 	{"crowd", crowd},
 	{"replay", replay},
+	{"rebuild", rebuild},
 	{"sizes", func(ctx context.Context) error { return with(ctx, []string{"web", "worker", "bridge", "kube"}, sizes) }},
 	{"reconnect", reconnect},
 	{"subscribers", subscribe},
@@ -55,7 +56,7 @@ func run(ctx context.Context) error {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd, replay, sizes, reconnect or subscribers", name)
+			return fmt.Errorf("there is no part %q: roles, eager, throughput, crowd, replay, rebuild, sizes, reconnect or subscribers", name)
 		}
 	}
 	fmt.Printf("%s, %d cores, %s, %s\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.RFC3339))
