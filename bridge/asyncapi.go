@@ -18,7 +18,7 @@ var said = map[string]struct{ title, text string }{
 	OutputTopic:        {"Output of scripts", "Chunks of stdout, stderr and compiler output as they are printed, numbered without a gap."},
 	ResultsTopic:       {"Results", "One for each execution, once it is in the database: the verdict, usage, and output up to 256 KiB of each stream."},
 	DeadTopic:          {"Dead letters", "Messages that a consumer group could not handle, with their bytes as they were; the headers say from where, and why."},
-	NotificationsTopic: {"Notices to people", "Reserved: nobody writes it yet."},
+	NotificationsTopic: {"Notices to people", "How their runs ended, and to operators that dead letters wait: what a user finds in the inbox."},
 	PlatformTopic:      {"What happens to people and the platform", "Reserved: nobody writes it yet."},
 }
 
@@ -30,6 +30,7 @@ const (
 	ProjectorGroup = "projector"
 	RecorderGroup  = "recorder"
 	LettersGroup   = "letters"
+	InboxGroup     = "inbox"
 	kubeGroup      = "kube"
 )
 
@@ -52,6 +53,8 @@ func groups(topic string) []string {
 		return []string{kubeGroup}
 	case DeadTopic:
 		return []string{LettersGroup}
+	case NotificationsTopic:
+		return []string{InboxGroup}
 	}
 	if pool, ok := strings.CutPrefix(topic, TasksTopic+"."); ok {
 		return []string{KubeGroup(pool)}
@@ -112,12 +115,16 @@ func AsyncAPI(version, prefix string, topics []Topic) ([]byte, error) {
 func ref(path ...string) object { return object{"$ref": "#/" + strings.Join(path, "/")} }
 
 func message(prefix, topic string) object {
+	key := "the ID of the execution"
+	if topic == NotificationsTopic {
+		key = "the user whom it is for"
+	}
 	return object{
 		"title": said[topic].title, "summary": said[topic].text, "contentType": "application/avro",
 		"payload": object{"schemaFormat": "application/vnd.apache.avro+json;version=1.9.0", "schema": json.RawMessage(schemaOf(topic))},
 		"headers": headers(envelopeHeaders),
 		"bindings": object{"kafka": object{
-			"key":              object{"type": "string", "description": "the ID of the execution"},
+			"key":              object{"type": "string", "description": key},
 			"schemaIdLocation": "payload", "schemaIdPayloadEncoding": "confluent", "schemaLookupStrategy": "TopicIdStrategy",
 		}},
 		"x-subject": subject(prefix, topic),
@@ -147,7 +154,7 @@ var envelopeHeaders = []described{
 	{"ce_id", "what is sent twice has the same"},
 	{typeHeader, "what happened"},
 	{"ce_source", "codesaga/ and who tells: saga, kube or results"},
-	{"ce_subject", "the ID of the execution"},
+	{"ce_subject", "the ID of the execution; of a notice, the user"},
 	{"ce_time", "when, in RFC 3339"},
 	{"ce_correlationid", "of the request that began it"},
 	{"ce_sourceversion", "the version of the program"},

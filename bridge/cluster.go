@@ -78,6 +78,7 @@ type Codecs struct {
 	Tasks   *Codec[execution.Task]
 	Chunks  *Codec[execution.Chunk]
 	Results *Codec[execution.Result]
+	Notices *Codec[execution.Notice]
 }
 
 // Codecs returns codecs over the registry, which need not be up yet. Share them:
@@ -93,6 +94,7 @@ func codecs(r registry, prefix string) *Codecs {
 		Tasks:   newCodec[execution.Task](r, subject(prefix, TasksTopic), schemaOf(TasksTopic)),
 		Chunks:  newCodec[execution.Chunk](r, subject(prefix, OutputTopic), schemaOf(OutputTopic)),
 		Results: newCodec[execution.Result](r, subject(prefix, ResultsTopic), schemaOf(ResultsTopic)),
+		Notices: newCodec[execution.Notice](r, subject(prefix, NotificationsTopic), schemaOf(NotificationsTopic)),
 	}
 }
 

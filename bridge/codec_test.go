@@ -112,6 +112,10 @@ var (
 	}
 )
 
+var aNotice = execution.Notice{
+	ID: "u1/exec:x1", UserID: "u1", Severity: execution.SeverityHigh, Subject: "python run failed", Body: "é", Tags: []string{"execution", "failed"}, ExecutionID: "x1", At: noon,
+}
+
 func roundTrip[T any](t *testing.T, c *Codec[T], want T) {
 	t.Helper()
 	b, err := c.Encode(want)
@@ -140,6 +144,7 @@ func TestCodecRoundTrip(t *testing.T) {
 	roundTrip(t, c.Tasks, execution.Task{Action: execution.Delete, ExecutionID: "x1"})
 	roundTrip(t, c.Chunks, aChunk)
 	roundTrip(t, c.Results, aResult)
+	roundTrip(t, c.Notices, aNotice)
 	roundTrip(t, c.Results, execution.Result{ExecutionID: "x1", StoredAt: noon, Outcome: execution.Outcome{Status: execution.Cancelled}})
 }
 
@@ -217,6 +222,8 @@ func TestGoldenBytesAreReadForEver(t *testing.T) {
 			golden(t, c.Chunks, name, aChunk)
 		case ResultsTopic:
 			golden(t, c.Results, name, aResult)
+		case NotificationsTopic:
+			golden(t, c.Notices, name, aNotice)
 		default:
 			t.Errorf("%s: no such topic", name)
 		}

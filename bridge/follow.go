@@ -14,8 +14,8 @@ import (
 	"github.com/codesaga/codesaga/execution"
 )
 
-// Run delivers what is written to execution_events and execution_output from
-// now on, until ctx ends. It reads each partition with one reader and no group:
+// Run delivers what is written to execution_events and execution_output, and
+// that something is written to notification_events, from now on, until ctx ends. It reads each partition with one reader and no group:
 // every process hears of everything, and their number does not grow with that
 // of the subscribers. It connects anew for ever, and goes on where it was.
 func (r *Router) Run(ctx context.Context) error {
@@ -24,7 +24,7 @@ func (r *Router) Run(ctx context.Context) error {
 	following := make(map[string]int) // topic → how many partitions are read
 	var down outage
 	for {
-		starts, err := r.Cluster.ends(ctx, EventsTopic, OutputTopic)
+		starts, err := r.Cluster.ends(ctx, EventsTopic, OutputTopic, NotificationsTopic)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -104,10 +104,13 @@ func (r *Router) follow(ctx context.Context, topic string, partition int, offset
 // hand delivers m if anybody wants it. What cannot be read is a gap to them.
 func (r *Router) hand(topic string, m kafka.Message) {
 	id := execution.ID(m.Key)
+	if topic == NotificationsTopic {
+		id = noticesOf(string(m.Key))
+	}
 	if !r.wanted(id) || replayed(m) { // of most executions nobody here has the stream open
 		return
 	}
-	if topic == EventsTopic && others(m, ProjectorGroup) || topic == OutputTopic && others(m, RecorderGroup) {
+	if topic == EventsTopic && others(m, ProjectorGroup) || topic == OutputTopic && others(m, RecorderGroup) || topic == NotificationsTopic && others(m, InboxGroup) {
 		return // a copy that comes to no store, where a stream would wait for it
 	}
 	u, err := r.update(topic, m)
@@ -133,6 +136,8 @@ func (r *Router) update(topic string, m kafka.Message) (u execution.Update, err 
 	case OutputTopic:
 		c, err := r.Codecs.Chunks.Decode(m.Value)
 		return execution.Update{At: execution.Position{Output: c.Number}, Chunk: &c}, err
+	case NotificationsTopic: // who is woken finds it in the store
+		return u, nil
 	default:
 		return u, errors.New("no topic of streams")
 	}

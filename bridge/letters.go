@@ -190,6 +190,8 @@ func (c *Codecs) View(topic string, value []byte) (json.RawMessage, error) {
 		v, err = c.Chunks.view(value)
 	case topic == ResultsTopic:
 		v, err = c.Results.view(value)
+	case topic == NotificationsTopic:
+		v, err = c.Notices.view(value)
 	case topic == TasksTopic || strings.HasPrefix(topic, TasksTopic+"."):
 		v, err = c.Tasks.view(value)
 	default:

@@ -24,15 +24,23 @@ type Publisher struct {
 
 // Publish writes events in one call, in order.
 func (p *Publisher) Publish(ctx context.Context, events ...execution.Event) error {
+	messages, err := p.events(ctx, events...)
+	if err != nil {
+		return err
+	}
+	return p.write(ctx, messages...)
+}
+
+func (p *Publisher) events(ctx context.Context, events ...execution.Event) ([]kafka.Message, error) {
 	messages := make([]kafka.Message, 0, len(events))
 	for _, e := range events {
 		value, err := p.Codecs.Events.Encode(e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		messages = append(messages, kafka.Message{Topic: EventsTopic, Key: []byte(e.ExecutionID), Value: value, Headers: p.headers(ctx, envelopeOf(e))})
 	}
-	return p.write(ctx, messages...)
+	return messages, nil
 }
 
 // Send writes a task to the topic of its pool.
@@ -67,8 +75,9 @@ func (p *Publisher) Output(ctx context.Context, chunks ...execution.Chunk) error
 }
 
 // Stored writes r to the topic of results, and then that there is one to the
-// log of events: who hears of it finds it. Both again, if one of them fails.
-func (p *Publisher) Stored(ctx context.Context, r execution.Result) error {
+// log of events: who hears of it finds it. Notices of it go with that. All
+// again, if one of them fails.
+func (p *Publisher) Stored(ctx context.Context, r execution.Result, notices ...execution.Notice) error {
 	value, err := p.Codecs.Results.Encode(r)
 	if err != nil {
 		return err
@@ -78,7 +87,37 @@ func (p *Publisher) Stored(ctx context.Context, r execution.Result) error {
 	if err := p.write(ctx, payload); err != nil {
 		return err
 	}
-	return p.Publish(ctx, light)
+	event, err := p.events(ctx, light)
+	if err != nil {
+		return err
+	}
+	told, err := p.notices(ctx, notices)
+	if err != nil {
+		return err
+	}
+	return p.write(ctx, append(event, told...)...)
+}
+
+// Notify writes notices in one call.
+func (p *Publisher) Notify(ctx context.Context, notices ...execution.Notice) error {
+	messages, err := p.notices(ctx, notices)
+	if err != nil {
+		return err
+	}
+	return p.write(ctx, messages...)
+}
+
+func (p *Publisher) notices(ctx context.Context, notices []execution.Notice) ([]kafka.Message, error) {
+	messages := make([]kafka.Message, 0, len(notices))
+	for _, n := range notices {
+		value, err := p.Codecs.Notices.Encode(n)
+		if err != nil {
+			return nil, err
+		}
+		e := envelope{id: n.ID, kind: "notification_created", source: execution.SourceResults, subject: n.UserID, at: n.At}
+		messages = append(messages, kafka.Message{Topic: NotificationsTopic, Key: []byte(n.UserID), Value: value, Headers: p.headers(ctx, e)})
+	}
+	return messages, nil
 }
 
 func (p *Publisher) write(ctx context.Context, messages ...kafka.Message) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/codesaga/codesaga/execution"
@@ -19,7 +20,7 @@ type Endings interface {
 
 // Told is what the result processor tells others.
 type Told interface {
-	Stored(context.Context, execution.Result) error
+	Stored(context.Context, execution.Result, ...execution.Notice) error
 	Publish(context.Context, ...execution.Event) error
 }
 
@@ -28,7 +29,8 @@ type Told interface {
 type Results struct {
 	Store    Endings
 	Bus      Told
-	Patience time.Duration // after which users hear that storing fails; 0: a minute
+	Notify   []execution.Status // the endings that users are told of by a notice, see execution.Result.Notice
+	Patience time.Duration      // after which users hear that storing fails; 0: a minute
 	Log      *slog.Logger
 }
 
@@ -43,13 +45,21 @@ func (r *Results) Do(ctx context.Context, e execution.Event) error {
 	result, err := r.end(ctx, e)
 	switch execution.KindOf(err) {
 	case "":
-		return r.Bus.Stored(ctx, result)
+		return r.Bus.Stored(ctx, result, r.notices(result)...)
 	case execution.NotFound:
 		r.Log.WarnContext(ctx, "ending of an execution that does not exist", "execution", string(e.ExecutionID), "type", string(e.Type))
 		return nil
 	default:
 		return err
 	}
+}
+
+// notices are those of result.
+func (r *Results) notices(result execution.Result) []execution.Notice {
+	if n, ok := result.Notice(); ok && slices.Contains(r.Notify, result.Outcome.Status) {
+		return []execution.Notice{n}
+	}
+	return nil
 }
 
 // end tries until the store is there.

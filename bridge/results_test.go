@@ -108,6 +108,38 @@ func TestResultIsStoredThenTold(t *testing.T) {
 	}
 }
 
+// NO-01: the owner is told of an ending in the call that tells of the result, if
+// the settings say so.
+func TestEndingsAreToldToTheirOwners(t *testing.T) {
+	w := new(topics)
+	bus := &Publisher{Writer: w, Codecs: codecs(stocked(), "")}
+	store := &row{ended: &execution.Result{ExecutionID: "x1", UserID: "ann", Language: "python", StoredAt: noon, Outcome: outcome}}
+	process := Results{Store: store, Bus: bus, Notify: []execution.Status{execution.Failed}, Log: quiet}
+	for range 2 { // an ending that comes again tells the same
+		w.written, w.calls = nil, 0
+		if err := process.Do(t.Context(), execution.NewEnding("x1", "ann", "kube", outcome, noon)); err != nil || len(w.written) != 3 || w.calls != 2 {
+			t.Fatalf("%v, %d messages in %d calls", err, len(w.written), w.calls)
+		}
+		m := w.written[2]
+		want, _ := store.ended.Notice()
+		got, err := bus.Codecs.Notices.Decode(m.Value)
+		if diff := cmp.Diff(want, got); m.Topic != NotificationsTopic || string(m.Key) != "ann" || err != nil || diff != "" {
+			t.Errorf("to %s of %s: %v %s", m.Topic, m.Key, err, diff)
+		}
+		if h := headersOf(m); h[idHeader] != want.ID || h[typeHeader] != "notification_created" || h["ce_subject"] != "ann" {
+			t.Errorf("%v", h)
+		}
+	}
+	w.written, process.Notify = nil, []execution.Status{execution.Completed}
+	if err := process.Do(t.Context(), execution.NewEnding("x1", "ann", "kube", outcome, noon)); err != nil || len(w.written) != 2 {
+		t.Errorf("not asked for: %v, %v", err, w.written)
+	}
+	w.breaks, process.Notify = NotificationsTopic, []execution.Status{execution.Failed}
+	if err := process.Do(t.Context(), execution.NewEnding("x1", "ann", "kube", outcome, noon)); execution.KindOf(err) != execution.Unavailable {
+		t.Errorf("a notice that is not written: %v", err)
+	}
+}
+
 // The store is away for an hour: users hear of it once, and then the result.
 func TestResultIsStoredHoweverLongItTakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -67,6 +67,16 @@ func (r *Router) Subscribe(id execution.ID) (updates <-chan execution.Update, st
 	}
 }
 
+// SubscribeNotices is Subscribe for the notices to user. Its updates are empty:
+// that there is something to be read.
+func (r *Router) SubscribeNotices(user string) (updates <-chan execution.Update, stop func()) {
+	return r.Subscribe(noticesOf(user))
+}
+
+// noticesOf is where those who follow the notices to user are found, which no
+// execution is called.
+func noticesOf(user string) execution.ID { return execution.ID("notices/" + user) }
+
 // Deliver hands u to all who subscribed to id. It never blocks.
 func (r *Router) Deliver(id execution.ID, u execution.Update) {
 	if u.Chunk != nil && u.Chunk.Stream == execution.Artifacts { // they only count, and must not crowd out what is to be seen

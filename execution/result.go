@@ -43,6 +43,10 @@ type Result struct {
 	Compile     []byte    `avro:"compile"`    // the first InlineBytes of what the compiler said
 	BatchID     string    `avro:"batch_id"`   // of the batch that it belongs to; may be empty
 	BatchIndex  int32     `avro:"batch_index"`
+
+	// What a notice says, and the payload does not.
+	Language    string `avro:"-"`
+	CancelledBy string `avro:"-"` // who asked for the end first; empty: nobody
 }
 
 // Event is r in the log of events: that it can be read, and nothing of it, so

@@ -167,6 +167,7 @@ func (s *Store) Result(ctx context.Context, x execution.Execution) (execution.Re
 	r := execution.Result{
 		ExecutionID: x.ID, UserID: x.UserID, StoredAt: x.StoredAt, Outcome: *x.Outcome, Usage: x.Usage, Output: x.Output,
 		OutputURL: "/api/v1/executions/" + string(x.ID) + "/output?stream=", BatchID: x.BatchID, BatchIndex: x.BatchIndex,
+		Language: x.Language, CancelledBy: x.CancelledBy,
 	}
 	if x.Output == nil {
 		return r, nil

@@ -60,6 +60,9 @@ func (s *Store) indexes() []index {
 		{of: s.letters, name: "status_newest", fields: bson.D{{Key: "status", Value: 1}, {Key: "captured_at", Value: -1}, {Key: "_id", Value: -1}}},
 		{of: s.letters, name: "of_key", fields: up("origin.group", "origin.topic", "origin.partition", "key", "origin.offset")},
 		{of: s.letters, name: "life", fields: up("expires"), life: time.Second},
+		{of: s.notices, name: "in_order", fields: up("user_id", "number"), unique: true},
+		{of: s.notices, name: "unread", fields: up("user_id", "read")},
+		{of: s.notices, name: "life", fields: up("at"), life: noticeLife},
 		{of: s.hours, name: "life", fields: up("hour"), life: figureLife},
 		{of: s.rebuilds, name: "newest", fields: append(up("projection"), bson.E{Key: "started_at", Value: -1})},
 	}...)

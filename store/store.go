@@ -50,6 +50,8 @@ type Store struct {
 	redrivePolicies *mongo.Collection // that were set
 	alarms          *mongo.Collection // that were raised
 
+	notices *mongo.Collection // to users
+
 	replays        *mongo.Collection
 	replayParts    *mongo.Collection // of the files of sessions
 	replayFailures *mongo.Collection // one document for each event that a session could not write
@@ -94,6 +96,8 @@ func New(db *mongo.Database) *Store {
 		letters:         db.Collection("letters"),
 		redrivePolicies: db.Collection("redrive_policies"),
 		alarms:          db.Collection("alarms"),
+
+		notices: db.Collection("notices"),
 
 		replays:        db.Collection("replays"),
 		replayParts:    db.Collection("replay_parts"),

@@ -162,6 +162,12 @@ func (s *Server) serveFeed(c *gin.Context, f *feed, of string, follow func() (wh
 // poll has look send what has changed, the first time after a pause and then
 // after those that it returns, until f is over. It says why that was.
 func (s *Server) poll(f *feed, first time.Duration, look func() (pause time.Duration, err error)) (why string, err error) {
+	return s.pollOr(f, first, nil, func(bool) (time.Duration, error) { return look() })
+}
+
+// pollOr is poll where an update of live lets look be woken before its time.
+func (s *Server) pollOr(f *feed, first time.Duration, live <-chan execution.Update, look func(woken bool) (pause time.Duration, err error)) (why string, err error) {
+	woken := false
 	next := time.NewTimer(first)
 	defer next.Stop()
 	for !f.over {
@@ -174,8 +180,15 @@ func (s *Server) poll(f *feed, first time.Duration, look func() (pause time.Dura
 			return "shutdown", nil
 		case <-f.beat.C:
 			f.alive()
+		case _, ok := <-live:
+			if !ok { // too slow; the browser comes back with its Last-Event-ID
+				return "cut", nil
+			}
+			woken = true
+			next.Reset(0)
 		case <-next.C:
-			pause, err := look()
+			pause, err := look(woken)
+			woken = false
 			if err != nil && f.ctx.Err() == nil {
 				return "error", err
 			}

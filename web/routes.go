@@ -136,6 +136,13 @@ func (s *Server) serveAPI(r *gin.Engine) {
 	schedules.POST("/:id/resume", s.handle(s.resumeSchedule))
 	schedules.POST("/:id/trigger", s.handle(s.triggerSchedule))
 
+	inbox := mine.Group("/notifications")
+	inbox.GET("", s.handle(s.notices))
+	inbox.GET("/stream", s.handle(s.noticeStream))
+	inbox.POST("/read-all", s.handle(s.readNotices))
+	inbox.POST("/:id/read", s.handle(s.readNotice))
+	inbox.DELETE("/:id", s.handle(s.deleteNotice))
+
 	mine.GET("/streams/health", s.handle(s.operators), s.handle(s.streamHealth))
 	mine.GET("/usage", s.handle(s.usage))
 	mine.GET("/statistics", s.handle(s.ownStatistics))

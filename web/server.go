@@ -108,6 +108,7 @@ const DefaultHeartbeat = 15 * time.Second
 // Live hands out updates as they come. A channel that closes means: too slow.
 type Live interface {
 	Subscribe(execution.ID) (updates <-chan execution.Update, stop func())
+	SubscribeNotices(user string) (updates <-chan execution.Update, stop func()) // empty ones: there is something to read
 	Figures() execution.LiveFigures
 }
 
@@ -138,6 +139,7 @@ type Server struct {
 	EventFigures EventFigures
 	EventArchive EventArchive
 	Projections  Projections
+	Inbox        Inbox
 	Rebuilder    Rebuilder
 	Schedules    Schedules
 	Clock        Clock

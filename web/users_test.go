@@ -82,6 +82,7 @@ var forOperators = []struct{ method, path, body string }{
 var ofWhoAsks = []string{
 	"POST " + executions, "GET " + executions, "GET /api/v1/sagas", "POST /api/v1/batches", "POST /api/v1/schedules",
 	"GET /api/v1/events", "GET /api/v1/events/stats", "GET /api/v1/events/types", "GET /api/v1/statistics",
+	"GET /api/v1/notifications", "GET /api/v1/notifications/stream", "POST /api/v1/notifications/read-all", "POST /api/v1/notifications/:id/read", "DELETE /api/v1/notifications/:id",
 }
 
 // What is another's does not exist, in the words for what does not exist.

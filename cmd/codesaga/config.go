@@ -83,6 +83,7 @@ type Config struct {
 	LettersCritical int64
 	LettersAge      time.Duration // of the oldest
 	LettersURL      string
+	Notify          string // endings, with commas between
 	LogLevel        string
 }
 
@@ -146,6 +147,7 @@ func (c *Config) settings(fs *flag.FlagSet) {
 	fs.Int64Var(&c.LettersCritical, "letters-critical", 1000, "dead letters that wait from which on it is critical, letters-warning to 1000000")
 	fs.DurationVar(&c.LettersAge, "letters-age", time.Hour, "age of the oldest dead letter that waits from which on there is a warning, 1m to 720h")
 	fs.StringVar(&c.LettersURL, "letters-url", "", "URL that is told when the alarm about dead letters changes, signed with callback-secret, by the rules of callbacks; empty: none")
+	fs.StringVar(&c.Notify, "notify", "completed,failed,timeout,error,cancelled", "endings of runs that their owners find in the inbox, with commas between; none: of no run")
 	fs.StringVar(&c.TraceExporter, "trace-exporter", "none", "where spans go: none, otlp-http, otlp-grpc or stdout; with none the IDs of traces are passed on all the same")
 	fs.StringVar(&c.TraceEndpoint, "trace-endpoint", "", "URL of a collector, such as http://127.0.0.1:4318; empty: what OTEL_EXPORTER_OTLP_ENDPOINT says, or this machine")
 	fs.Float64Var(&c.TraceRatio, "trace-sample-ratio", 1, "part of the traces that is recorded, of those that nobody else has decided about, 0 to 1")

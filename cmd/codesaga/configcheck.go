@@ -34,6 +34,9 @@ func (c *Config) check() (errs error) {
 	wrong(c.LettersCritical >= c.LettersWarning && c.LettersCritical <= 1_000_000, "letters-critical: must be letters-warning to 1000000")
 	wrong(c.LettersAge >= time.Minute && c.LettersAge <= 720*time.Hour, "letters-age: must be 1m to 720h")
 	wrong(c.LettersURL == "" || c.CallbackSecret != "", "letters-url: needs callback-secret")
+	for _, name := range list(c.Notify) {
+		wrong(execution.Status(name).Terminal() || c.Notify == "none", "notify: %q is none of completed, failed, timeout, error and cancelled", name)
+	}
 	wrong(slices.Contains([]string{"none", "otlp-http", "otlp-grpc", "stdout"}, c.TraceExporter), "trace-exporter: must be none, otlp-http, otlp-grpc or stdout")
 	wrong(c.TraceEndpoint == "" || strings.HasPrefix(c.TraceEndpoint, "http://") || strings.HasPrefix(c.TraceEndpoint, "https://"), "trace-endpoint: must be an http or https URL")
 	wrong(c.TraceRatio >= 0 && c.TraceRatio <= 1, "trace-sample-ratio: must be 0 to 1")

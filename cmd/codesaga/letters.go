@@ -14,10 +14,19 @@ import (
 )
 
 // letterWatch looks after dead letters as the settings say.
-func (a *app) letterWatch(s *store.Store, sagas temporal.Sagas) (*bridge.LetterWatch, error) {
-	notify, err := a.letterNotice()
+func (a *app) letterWatch(s *store.Store, sagas temporal.Sagas, bus *bridge.Publisher) (*bridge.LetterWatch, error) {
+	post, err := a.letterNotice()
+	_, operators := a.users()
 	return &bridge.LetterWatch{
-		Figures: s.LetterFigures, Due: s.LettersDue, Wake: sagas.WakeRedrive, Alarm: s.Alarm, Raise: s.Raise, Notify: notify,
+		Figures: s.LetterFigures, Due: s.LettersDue, Wake: sagas.WakeRedrive, Alarm: s.Alarm, Raise: s.Raise,
+		Notify: func(ctx context.Context, level, was execution.AlarmLevel, f execution.LetterFigures) {
+			if err := bus.Notify(ctx, f.Notices(operators, level, was, time.Now())...); err != nil {
+				a.log.Warn("operators were not told of the alarm about dead letters", "err", err)
+			}
+			if post != nil {
+				post(ctx, level, was, f)
+			}
+		},
 		Warning: a.LettersWarning, Critical: a.LettersCritical, Age: a.LettersAge, Metrics: a.counts, Log: a.log,
 	}, err
 }

@@ -66,11 +66,11 @@ func (a *app) bridge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	results := &bridge.Results{Store: s, Bus: bus, Log: a.log}
+	results := &bridge.Results{Store: s, Bus: bus, Notify: a.notify(), Log: a.log}
 	recorder := a.consumer(bus, bridge.RecorderGroup, bridge.OutputTopic, bridge.OnChunks(a.codecs.Chunks, s.Record))
 	recorder.Unordered = true // chunks are numbered, so those that wait are written together
 	letters := &bridge.Letters{Prefix: a.TopicPrefix, Capture: s.Capture, Settle: s.SettleLetter, Wake: sagas.WakeRedrive, Log: a.log}
-	watch, err := a.letterWatch(s, sagas)
+	watch, err := a.letterWatch(s, sagas, bus)
 	if err != nil {
 		return err
 	}
@@ -85,6 +85,7 @@ func (a *app) bridge(ctx context.Context) error {
 		a.consumer(bus, bridge.CallbacksGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Callbacks(s.CallbackOf, sagas.StartCallback))),
 		a.consumer(bus, bridge.LettersGroup, bridge.DeadTopic, letters.Handle),
 		a.consumer(bus, bridge.ProjectorGroup, bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
+		a.consumer(bus, bridge.InboxGroup, bridge.NotificationsTopic, bridge.On(a.codecs.Notices, s.KeepNotice)),
 		recorder,
 	} {
 		c.Gate = warden.Gate
@@ -129,7 +130,7 @@ func (a *app) web(ctx context.Context) error {
 	}
 	server := &web.Server{
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
-		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
+		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Inbox: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
 		Groups: a.groups, GroupKinds: bridge.GroupKinds(a.topics()...), GroupPauses: s,
 		Letters: s, LetterMoves: s, LetterTopics: a.letterTopics(), RedrivePolicies: s, WakeLetter: sagas.WakeRedrive, ViewLetter: a.codecs.View,
@@ -195,6 +196,14 @@ func (a *app) users() (user func(*http.Request) (string, error), operators []str
 		return web.UserHeader(a.UserHeader), operators
 	}
 	return func(*http.Request) (string, error) { return "local", nil }, append(operators, "local")
+}
+
+// notify are the endings that people are told of, which check has read before.
+func (a *app) notify() (endings []execution.Status) {
+	for _, name := range list(a.Notify) {
+		endings = append(endings, execution.Status(name))
+	}
+	return endings
 }
 
 // hosts are the names that the API answers to: without a login, a page of some

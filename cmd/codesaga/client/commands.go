@@ -59,6 +59,12 @@ var Commands = []Command{
 	}},
 	{Name: "usage", Args: "[flags]", Help: "report what runs took", do: doUsage},
 	{Name: "statistics", Args: "[flags]", Help: "show how runs did, by language or user", do: doStatistics},
+	{Name: "notifications", Args: "COMMAND", Help: "what you were told: how your runs ended", do: doGroup, Sub: []Command{
+		{Name: "list", Args: "[flags]", Help: "list notices, newest first", do: doNotificationsList},
+		{Name: "watch", Args: "[--json]", Help: "print notices as they come", do: doNotificationsWatch},
+		{Name: "read", Args: "ID | --all", Help: "note that one, or all, were read", do: doNotificationsRead},
+		{Name: "delete", Args: "ID", Help: "delete one", do: doNotificationsDelete},
+	}},
 	{Name: "queue", Args: "[--json]", Help: "show how the pools stand (operators)", do: doQueue, Sub: []Command{
 		{Name: "pause", Args: "[--language ID] [POOL]", Help: "admit nobody to a pool, or to all", do: doQueuePause},
 		{Name: "resume", Args: "[--language ID] [POOL]", Help: "admit again", do: doQueuePause},

@@ -33,7 +33,12 @@ var errNothingLeft = errors.New("nothing is left")
 // connect opens the stream of an execution, behind the frame last, if that is
 // not empty.
 func (s *story) connect(ctx context.Context, base, id, last string) (*connection, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/v1/executions/"+id+"/stream", nil)
+	return s.connectTo(ctx, base+"/api/v1/executions/"+id+"/stream", last)
+}
+
+// connectTo is connect for the stream at a URL.
+func (s *story) connectTo(ctx context.Context, address, last string) (*connection, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
