@@ -51,6 +51,10 @@ function join(id) {
       if (ended(frame.status)) $("cancel").disabled = true;
     },
     output: (frame) => { output.add(frame); $("copy").disabled = false; },
+    gap: ({ reason }) => { // all of it comes again, or some of it is not to be had
+      if (reason === "unknown_id") output.clear("Waiting for output…");
+      else output.add({ stream: "stderr", text: "\n[some output is missing here]\n" });
+    },
     link: show.link,
     problem: (problem) => { show.fresh("Not found"); fail(problem); },
     result: (execution) => {

@@ -7,7 +7,7 @@ const terminal = ["completed", "failed", "timeout", "cancelled", "error"];
 export const ended = (status) => terminal.includes(status);
 
 /**
- * follow tells on what becomes of the execution id: on.status(frame), on.output(frame), on.result(execution),
+ * follow tells on what becomes of the execution id: on.status(frame), on.output(frame), on.gap(frame), on.result(execution),
  * on.link(state), which is "live", "reconnecting" or "closed", and on.problem(problem). It returns how to stop.
  */
 export function follow(id, on) {
@@ -54,6 +54,7 @@ export function follow(id, on) {
     source.addEventListener("open", () => { failures = 0; on.link("live"); });
     source.addEventListener("status", data(on.status));
     source.addEventListener("output", data(on.output));
+    source.addEventListener("gap", data(on.gap));
     source.addEventListener("result_stored", data(result));
     source.addEventListener("shutdown", (event) => { // another process goes on: whoever leaves is not waited for
       on.link("reconnecting");
