@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -75,7 +76,9 @@ func (r *Router) SubscribeNotices(user string) (updates <-chan execution.Update,
 
 // noticesOf is where those who follow the notices to user are found, which no
 // execution is called.
-func noticesOf(user string) execution.ID { return execution.ID("notices/" + user) }
+func noticesOf(user string) execution.ID { return execution.ID(inboxes + user) }
+
+const inboxes = "notices/"
 
 // Deliver hands u to all who subscribed to id. It never blocks.
 func (r *Router) Deliver(id execution.ID, u execution.Update) {
@@ -116,8 +119,11 @@ func (r *Router) cut(id execution.ID) {
 func (r *Router) Figures() execution.LiveFigures {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := execution.LiveFigures{Readers: int(r.readers.Load()), Executions: len(r.subs), MaxUpdates: maxUpdates, MaxBytes: maxBytes}
-	for _, of := range r.subs {
+	f := execution.LiveFigures{Readers: int(r.readers.Load()), MaxUpdates: maxUpdates, MaxBytes: maxBytes}
+	for id, of := range r.subs {
+		if !strings.HasPrefix(string(id), inboxes) {
+			f.Executions++
+		}
 		f.Subscribers += len(of)
 		for s := range of {
 			s.settle()

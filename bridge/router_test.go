@@ -129,3 +129,21 @@ func TestRouterTellsWhatWaits(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
+
+// A notice wakes who follows those of its user, and nobody who follows an
+// execution that is called the same.
+func TestRouterWakesWhoFollowsNotices(t *testing.T) {
+	r := Router{Codecs: codecs(stocked(), "")}
+	mine, stop := r.SubscribeNotices("ann")
+	defer stop()
+	run, stopRun := r.Subscribe("ann")
+	defer stopRun()
+	r.hand(NotificationsTopic, kafka.Message{Key: []byte("ann"), Value: []byte("not looked at")})
+	r.hand(NotificationsTopic, kafka.Message{Key: []byte("bob")})
+	if len(mine) != 1 || len(run) != 0 {
+		t.Errorf("%d and %d were woken", len(mine), len(run))
+	}
+	if f := r.Figures(); f.Subscribers != 2 || f.Executions != 1 {
+		t.Errorf("%+v", f)
+	}
+}
