@@ -19,7 +19,7 @@ var said = map[string]struct{ title, text string }{
 	ResultsTopic:       {"Results", "One for each execution, once it is in the database: the verdict, usage, and output up to 256 KiB of each stream."},
 	DeadTopic:          {"Dead letters", "Messages that a consumer group could not handle, with their bytes as they were; the headers say from where, and why."},
 	NotificationsTopic: {"Notices to people", "How their runs ended, and to operators that dead letters wait: what a user finds in the inbox."},
-	PlatformTopic:      {"What happens to people and the platform", "Reserved: nobody writes it yet."},
+	PlatformTopic:      {"What happens to people and the platform", "What becomes of dead letters: that one was received, took effect after all, waits for a person, or was decided about."},
 }
 
 // The consumer groups of the platform's own.
@@ -31,6 +31,7 @@ const (
 	RecorderGroup  = "recorder"
 	LettersGroup   = "letters"
 	InboxGroup     = "inbox"
+	PlatformGroup  = "platform"
 	kubeGroup      = "kube"
 )
 
@@ -55,6 +56,8 @@ func groups(topic string) []string {
 		return []string{LettersGroup}
 	case NotificationsTopic:
 		return []string{InboxGroup}
+	case PlatformTopic:
+		return []string{PlatformGroup}
 	}
 	if pool, ok := strings.CutPrefix(topic, TasksTopic+"."); ok {
 		return []string{KubeGroup(pool)}
@@ -116,8 +119,11 @@ func ref(path ...string) object { return object{"$ref": "#/" + strings.Join(path
 
 func message(prefix, topic string) object {
 	key := "the ID of the execution"
-	if topic == NotificationsTopic {
+	switch topic {
+	case NotificationsTopic:
 		key = "the user whom it is for"
+	case PlatformTopic:
+		key = "the user who did it, or else who tells"
 	}
 	return object{
 		"title": said[topic].title, "summary": said[topic].text, "contentType": "application/avro",
@@ -154,7 +160,7 @@ var envelopeHeaders = []described{
 	{"ce_id", "what is sent twice has the same"},
 	{typeHeader, "what happened"},
 	{"ce_source", "codesaga/ and who tells: saga, kube or results"},
-	{"ce_subject", "the ID of the execution; of a notice, the user"},
+	{"ce_subject", "the ID of the execution; otherwise the key"},
 	{"ce_time", "when, in RFC 3339"},
 	{"ce_correlationid", "of the request that began it"},
 	{"ce_sourceversion", "the version of the program"},

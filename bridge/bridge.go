@@ -8,6 +8,8 @@ import (
 	"embed"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/codesaga/codesaga/execution"
 )
 
 // The topics. Those of executions are keyed by execution, so that what concerns
@@ -18,8 +20,8 @@ const (
 	OutputTopic        = "execution_output"
 	ResultsTopic       = "result_stored"
 	DeadTopic          = "dead_letters"
-	NotificationsTopic = "notification_events" // nobody writes it yet
-	PlatformTopic      = "platform_events"     // nobody writes it yet
+	NotificationsTopic = "notification_events"         // keyed by the user whom they are for
+	PlatformTopic      = execution.PlatformEventsTopic // keyed by who did it, or who tells
 )
 
 // TasksOf is the topic whose consumers serve pool.

@@ -74,11 +74,12 @@ func (c Cluster) Reader(group, topic string) Reader {
 
 // Codecs are the codecs of the topics that have a schema.
 type Codecs struct {
-	Events  *Codec[execution.Event]
-	Tasks   *Codec[execution.Task]
-	Chunks  *Codec[execution.Chunk]
-	Results *Codec[execution.Result]
-	Notices *Codec[execution.Notice]
+	Events   *Codec[execution.Event]
+	Tasks    *Codec[execution.Task]
+	Chunks   *Codec[execution.Chunk]
+	Results  *Codec[execution.Result]
+	Notices  *Codec[execution.Notice]
+	Platform *Codec[execution.PlatformEvent]
 }
 
 // Codecs returns codecs over the registry, which need not be up yet. Share them:
@@ -90,11 +91,12 @@ func (c Cluster) Codecs() *Codecs {
 
 func codecs(r registry, prefix string) *Codecs {
 	return &Codecs{
-		Events:  newCodec[execution.Event](r, subject(prefix, EventsTopic), schemaOf(EventsTopic)),
-		Tasks:   newCodec[execution.Task](r, subject(prefix, TasksTopic), schemaOf(TasksTopic)),
-		Chunks:  newCodec[execution.Chunk](r, subject(prefix, OutputTopic), schemaOf(OutputTopic)),
-		Results: newCodec[execution.Result](r, subject(prefix, ResultsTopic), schemaOf(ResultsTopic)),
-		Notices: newCodec[execution.Notice](r, subject(prefix, NotificationsTopic), schemaOf(NotificationsTopic)),
+		Events:   newCodec[execution.Event](r, subject(prefix, EventsTopic), schemaOf(EventsTopic)),
+		Tasks:    newCodec[execution.Task](r, subject(prefix, TasksTopic), schemaOf(TasksTopic)),
+		Chunks:   newCodec[execution.Chunk](r, subject(prefix, OutputTopic), schemaOf(OutputTopic)),
+		Results:  newCodec[execution.Result](r, subject(prefix, ResultsTopic), schemaOf(ResultsTopic)),
+		Notices:  newCodec[execution.Notice](r, subject(prefix, NotificationsTopic), schemaOf(NotificationsTopic)),
+		Platform: newCodec[execution.PlatformEvent](r, subject(prefix, PlatformTopic), schemaOf(PlatformTopic)),
 	}
 }
 

@@ -116,6 +116,11 @@ var aNotice = execution.Notice{
 	ID: "u1/exec:x1", UserID: "u1", Severity: execution.SeverityHigh, Subject: "python run failed", Body: "é", Tags: []string{"execution", "failed"}, ExecutionID: "x1", At: noon,
 }
 
+var aNews = execution.PlatformEvent{
+	ID: "l1/discarded/2/1", Type: execution.LetterDiscardedEvent, Source: "letters", UserID: "op", At: noon,
+	Letter: &execution.LetterNews{ID: "l1", Topic: "execution_events", Partition: 3, Offset: 9, Group: "projector", EventType: "pod_running", ExecutionID: "x1", Class: "invalid", Round: 2, Note: "é"},
+}
+
 func roundTrip[T any](t *testing.T, c *Codec[T], want T) {
 	t.Helper()
 	b, err := c.Encode(want)
@@ -145,6 +150,7 @@ func TestCodecRoundTrip(t *testing.T) {
 	roundTrip(t, c.Chunks, aChunk)
 	roundTrip(t, c.Results, aResult)
 	roundTrip(t, c.Notices, aNotice)
+	roundTrip(t, c.Platform, aNews)
 	roundTrip(t, c.Results, execution.Result{ExecutionID: "x1", StoredAt: noon, Outcome: execution.Outcome{Status: execution.Cancelled}})
 }
 
@@ -224,6 +230,8 @@ func TestGoldenBytesAreReadForEver(t *testing.T) {
 			golden(t, c.Results, name, aResult)
 		case NotificationsTopic:
 			golden(t, c.Notices, name, aNotice)
+		case PlatformTopic:
+			golden(t, c.Platform, name, aNews)
 		default:
 			t.Errorf("%s: no such topic", name)
 		}

@@ -20,6 +20,7 @@ var purposes = map[string]string{
 	CallbacksGroup: "Starts callbacks. Paused, nobody is called back.",
 	ProjectorGroup: "Keeps the event store and the statuses. Paused, timelines, streams and statuses stand still.",
 	LettersGroup:   "Keeps dead letters. Paused, they stay in their topic and nothing is redriven.",
+	PlatformGroup:  "Keeps the events of the platform. Paused, operators do not find them.",
 	InboxGroup:     "Keeps notices. Paused, they reach no inbox and no stream.",
 	RecorderGroup:  "Stores output. Paused, output is only live, and results wait half a minute for it and then do without.",
 }

@@ -192,6 +192,8 @@ func (c *Codecs) View(topic string, value []byte) (json.RawMessage, error) {
 		v, err = c.Results.view(value)
 	case topic == NotificationsTopic:
 		v, err = c.Notices.view(value)
+	case topic == PlatformTopic:
+		v, err = c.Platform.view(value)
 	case topic == TasksTopic || strings.HasPrefix(topic, TasksTopic+"."):
 		v, err = c.Tasks.view(value)
 	default:

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +104,20 @@ func (p *Publisher) Notify(ctx context.Context, notices ...execution.Notice) err
 	messages, err := p.notices(ctx, notices)
 	if err != nil {
 		return err
+	}
+	return p.write(ctx, messages...)
+}
+
+// Tell writes events of the platform in one call, in order.
+func (p *Publisher) Tell(ctx context.Context, events ...execution.PlatformEvent) error {
+	messages := make([]kafka.Message, 0, len(events))
+	for _, e := range events {
+		value, err := p.Codecs.Platform.Encode(e)
+		if err != nil {
+			return err
+		}
+		head := envelope{id: e.ID, kind: string(e.Type), source: e.Source, subject: cmp.Or(e.UserID, e.Source), at: e.At}
+		messages = append(messages, kafka.Message{Topic: PlatformTopic, Key: []byte(head.subject), Value: value, Headers: p.headers(ctx, head)})
 	}
 	return p.write(ctx, messages...)
 }

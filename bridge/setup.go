@@ -210,7 +210,7 @@ func (s *setup) configure(ctx context.Context, t Topic) error {
 
 // contracted are the topics that have a schema. Dead letters carry the bytes of
 // others.
-var contracted = []string{EventsTopic, TasksTopic, OutputTopic, ResultsTopic, NotificationsTopic}
+var contracted = []string{EventsTopic, TasksTopic, OutputTopic, ResultsTopic, NotificationsTopic, PlatformTopic}
 
 func (s *setup) subjects(r subjects) error {
 	for _, topic := range contracted {

@@ -147,7 +147,8 @@ const (
 	SourceSaga    = "saga"
 	SourceKube    = "kube"
 	SourceResults = "results"
-	SourceWeb     = "web" // what people ask for
+	SourceWeb     = "web"     // what people ask for
+	SourceLetters = "letters" // what becomes of dead letters
 )
 
 // EventID is a function of what happened, so that an event which is published

@@ -26,6 +26,21 @@ var EventKinds = []EventKind{
 	from(SourceResults, ResultStored), from(SourceResults, ResultFailed),
 }
 
+// PlatformKinds are all types of events of the platform that somebody publishes.
+var PlatformKinds = []PlatformKind{
+	{LetterReceivedEvent, SourceLetters, platformSchema}, {LetterRetriedEvent, SourceLetters, platformSchema}, {LetterParkedEvent, SourceLetters, platformSchema},
+	{LetterDiscardedEvent, SourceLetters, platformSchema}, {LetterArchivedEvent, SourceLetters, platformSchema}, {LetterRestoredEvent, SourceLetters, platformSchema},
+}
+
+// PlatformKind is a type of events of the platform, and where it comes from.
+type PlatformKind struct {
+	Type     PlatformType `json:"type"`
+	Producer string       `json:"producer"` // the source of such events
+	Schema   string       `json:"schema"`   // the record in the schema registry
+}
+
+const platformSchema = "codesaga.PlatformEvent"
+
 func from(source string, t EventType) EventKind {
 	return EventKind{Type: t, Producer: source, Schema: eventSchema}
 }

@@ -40,7 +40,9 @@ type Letter struct {
 	Value   []byte         `json:"-" bson:"value,omitempty"`                               // as it came
 	Omitted int            `json:"value_omitted_bytes,omitempty" bson:"omitted,omitempty"` // its length, when it was too large to be kept
 
-	History []LetterEntry `json:"history" bson:"history"` // the last hundred things that happened to it
+	History []LetterEntry `json:"history" bson:"history"`    // the last hundred things that happened to it
+	Untold  []LetterEntry `json:"-" bson:"untold,omitempty"` // of those, what platform_events does not say yet
+	Unheard bool          `json:"-" bson:"news,omitempty"`   // there is some
 }
 
 // LetterOrigin is where a letter was first.

@@ -21,7 +21,11 @@ const (
 // happened is an update that adds an entry to the history of a letter.
 func happened(set, unset bson.M, at time.Time, entry execution.LetterEntry) bson.M {
 	set["updated_at"] = at
-	u := bson.M{"$set": set, "$push": bson.M{"history": bson.M{"$each": bson.A{entry}, "$slice": -letterHistory}}}
+	push := bson.M{"history": bson.M{"$each": bson.A{entry}, "$slice": -letterHistory}}
+	if entry.Told() {
+		set["news"], push["untold"] = true, entry
+	}
+	u := bson.M{"$set": set, "$push": push}
 	if len(unset) > 0 {
 		u["$unset"] = unset
 	}
@@ -59,6 +63,7 @@ func (s *Store) Capture(ctx context.Context, l execution.Letter) (execution.Lett
 		var why string
 		l.Due, l.Status, why = policy.Next(l, now)
 		l.Reason, l.CapturedAt, l.UpdatedAt, l.History = why, now, now, []execution.LetterEntry{entry}
+		l.Untold, l.Unheard = l.History, true
 		if _, err = s.letters.InsertOne(ctx, l); !mongo.IsDuplicateKeyError(err) {
 			return l, kinded(err)
 		}

@@ -50,7 +50,8 @@ type Store struct {
 	redrivePolicies *mongo.Collection // that were set
 	alarms          *mongo.Collection // that were raised
 
-	notices *mongo.Collection // to users
+	notices  *mongo.Collection // to users
+	platform *mongo.Collection // its events
 
 	replays        *mongo.Collection
 	replayParts    *mongo.Collection // of the files of sessions
@@ -97,7 +98,8 @@ func New(db *mongo.Database) *Store {
 		redrivePolicies: db.Collection("redrive_policies"),
 		alarms:          db.Collection("alarms"),
 
-		notices: db.Collection("notices"),
+		notices:  db.Collection("notices"),
+		platform: db.Collection("platform_events"),
 
 		replays:        db.Collection("replays"),
 		replayParts:    db.Collection("replay_parts"),

@@ -137,7 +137,7 @@ func (s *Server) ownEventCounts(c *gin.Context) error {
 
 // eventTypes lists those that there are.
 func (s *Server) eventTypes(c *gin.Context) error {
-	c.JSON(http.StatusOK, gin.H{"items": execution.EventKinds})
+	c.JSON(http.StatusOK, gin.H{"items": execution.EventKinds, "platform": execution.PlatformKinds})
 	return nil
 }
 

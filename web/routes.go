@@ -155,6 +155,7 @@ func (s *Server) serveAPI(r *gin.Engine) {
 // serveEvents has what operators do with all events, and what is made of them.
 func (s *Server) serveEvents(admin *gin.RouterGroup) {
 	admin.GET("/statistics", s.handle(s.allStatistics))
+	admin.GET("/platform-events", s.handle(s.platformEvents))
 	p := admin.Group("/projections")
 	p.GET("", s.handle(s.projections))
 	p.GET("/:name", s.handle(s.projection))

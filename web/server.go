@@ -140,6 +140,7 @@ type Server struct {
 	EventArchive EventArchive
 	Projections  Projections
 	Inbox        Inbox
+	PlatformBook PlatformBook
 	Rebuilder    Rebuilder
 	Schedules    Schedules
 	Clock        Clock

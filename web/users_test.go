@@ -70,6 +70,7 @@ var forOperators = []struct{ method, path, body string }{
 	{"POST", "/api/v1/admin/projections/events/rebuild", ""},
 	{"POST", "/api/v1/admin/projections/events/cancel", ""},
 	{"GET", "/api/v1/admin/events", ""},
+	{"GET", "/api/v1/admin/platform-events", ""},
 	{"DELETE", "/api/v1/admin/events?id=x1/kube/pod_created/0", `{"reason":"x"}`},
 	{"GET", "/api/v1/admin/events/detail?id=x1/kube/pod_created/0", ""},
 	{"GET", "/api/v1/admin/events/stats", ""},

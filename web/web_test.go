@@ -238,6 +238,7 @@ func serve(live feedOf) (*Server, *memory, *sagas) {
 	s.withEvents(happened(1)...)
 	s.withRebuilder()
 	s.withConsumers()
+	s.PlatformBook = &platformBook{}
 	s.withLetters()
 	return s, m, g
 }

@@ -44,7 +44,7 @@ func TestTheAlarmAboutLettersIsTold(t *testing.T) {
 	if _, err := newApp(c, log).letterNotice(); err == nil || !strings.HasPrefix(err.Error(), "letters-url: ") {
 		t.Errorf("an address that callbacks may not go to: %v", err)
 	}
-	if topics := newApp(Config{Pools: "default,gpu"}, log).letterTopics(); !slices.Equal(topics, []string{"execution_events", "execution_tasks", "execution_output", "notification_events", "execution_tasks.gpu"}) {
+	if topics := newApp(Config{Pools: "default,gpu"}, log).letterTopics(); !slices.Equal(topics, []string{"execution_events", "execution_tasks", "execution_output", "notification_events", "platform_events", "execution_tasks.gpu"}) {
 		t.Errorf("%q", topics)
 	}
 }

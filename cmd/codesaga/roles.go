@@ -79,12 +79,15 @@ func (a *app) bridge(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return warden.Run(ctx) })
 	g.Go(func() error { return watch.Run(ctx) })
+	news := &bridge.LetterNews{Untold: s.UntoldLetters, Tell: bus.Tell, Told: s.ToldLetter, Log: a.log}
+	g.Go(func() error { return news.Run(ctx) })
 	for _, c := range []*bridge.Consumer{
 		a.consumer(bus, bridge.FactsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Facts(sagas.Tell))),
 		a.consumer(bus, bridge.ResultsGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, results.Do)),
 		a.consumer(bus, bridge.CallbacksGroup, bridge.EventsTopic, bridge.On(a.codecs.Events, bridge.Callbacks(s.CallbackOf, sagas.StartCallback))),
 		a.consumer(bus, bridge.LettersGroup, bridge.DeadTopic, letters.Handle),
 		a.consumer(bus, bridge.ProjectorGroup, bridge.EventsTopic, bridge.OnRecorded(a.codecs.Events, s.Project)),
+		a.consumer(bus, bridge.PlatformGroup, bridge.PlatformTopic, bridge.On(a.codecs.Platform, s.KeepPlatformEvent)),
 		a.consumer(bus, bridge.InboxGroup, bridge.NotificationsTopic, bridge.On(a.codecs.Notices, s.KeepNotice)),
 		recorder,
 	} {
@@ -130,7 +133,7 @@ func (a *app) web(ctx context.Context) error {
 	}
 	server := &web.Server{
 		Executions: s, Marks: s, History: s, Outputs: s, Keys: s, Sagas: sagas, SagaBook: sagas, Bus: bus, Live: live,
-		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Inbox: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
+		Batches: s, BatchBook: s, BatchMarks: s, BatchSagas: sagas, Accounts: s, EventBook: s, EventFigures: s, EventArchive: s, Projections: s, Inbox: s, PlatformBook: s, Rebuilder: sagas, Callbacks: s, Deliverer: sagas,
 		Schedules: s, Clock: clock, ClockHands: clock, Queue: places, Policies: places,
 		Groups: a.groups, GroupKinds: bridge.GroupKinds(a.topics()...), GroupPauses: s,
 		Letters: s, LetterMoves: s, LetterTopics: a.letterTopics(), RedrivePolicies: s, WakeLetter: sagas.WakeRedrive, ViewLetter: a.codecs.View,

@@ -27,6 +27,7 @@ var Commands = []Command{
 		{Name: "list", Args: "[flags]", Help: "list what happened to all runs, newest first", do: doEventsList},
 		{Name: "show", Args: "[--json] EVENT", Help: "show one event, and what has to do with it (operators)", do: doEventsShow},
 		{Name: "stats", Args: "[--hours N] [--json]", Help: "show how much went on lately (operators)", do: doEventsStats},
+		{Name: "platform", Args: "[flags]", Help: "list what happened to the platform, such as dead letters (operators)", do: doEventsPlatform},
 		{Name: "export", Args: "[flags] csv|json|ndjson", Help: "write events to a file (operators)", do: doEventsExport},
 		{Name: "delete", Args: "--reason TEXT EVENT", Help: "move an event to the archive (operators)", do: doEventsDelete},
 		{Name: "archive", Args: "[flags]", Help: "list the events that were deleted (operators)", do: doEventsArchive},

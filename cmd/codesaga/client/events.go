@@ -71,6 +71,38 @@ func doEventsList(ctx context.Context, c *call, args []string) error {
 	return c.printTable(rows)
 }
 
+// doEventsPlatform shows what happened to the platform.
+func doEventsPlatform(ctx context.Context, c *call, args []string) error {
+	fs := c.flags()
+	l := listing{path: "/admin/platform-events", most: 500}
+	l.define(fs, "events")
+	fs.Func("type", "only events of this `TYPE`; repeatable", func(value string) error {
+		l.query.Add("event_type", value)
+		return nil
+	})
+	filter(fs, l.query, "user", "user_id", "only what this `USER` did")
+	fs.Func("from", "only what happened since this `TIME`", day(l.query, "from"))
+	fs.Func("to", "only what happened before this `TIME`", day(l.query, "to"))
+	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
+		return err
+	}
+	items, show, err := l.read(ctx, c)
+	if err != nil || !show {
+		return err
+	}
+	rows, err := each(items, []string{"TIME", "EVENT", "BY", "LETTER", "TOPIC", "GROUP", "RUN", "CLASS", "NOTE"}, func(e execution.PlatformEvent) []string {
+		l := e.Letter
+		if l == nil {
+			l = &execution.LetterNews{}
+		}
+		return []string{e.At.UTC().Format("2006-01-02T15:04:05.000Z"), string(e.Type), e.UserID, l.ID, l.Topic, l.Group, l.ExecutionID, l.Class, l.Note}
+	})
+	if err != nil {
+		return err
+	}
+	return c.printTable(rows)
+}
+
 // doEventsArchive shows the events that were deleted.
 func doEventsArchive(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()

@@ -32,7 +32,7 @@ func TestConsumerGroupsArePaused(t *testing.T) {
 	atLast(t) // their output would wait, too
 	s := begin(t, 2*time.Minute)
 	before := s.consumers()
-	for _, name := range []string{"saga-bridge", "results", "callbacks", "projector", "recorder", "inbox", "kube"} {
+	for _, name := range []string{"saga-bridge", "results", "callbacks", "projector", "recorder", "inbox", "platform", "kube"} {
 		if before[name].Members == 0 {
 			t.Errorf("nobody takes part in %s: %s", name, jsonOf(before))
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -104,6 +105,25 @@ func TestWhatNobodyCanReadIsParked(t *testing.T) {
 	if l = s.letter(l.ID); l.Status != "archived" || strings.Join(l.what(), " ") != want {
 		t.Errorf("%s, want %s", jsonOf(l), want)
 	}
+	op := s.as(operator)
+	eventually(s, 20*time.Second, func() (bool, string) { // DL-10
+		var page struct {
+			Items []struct {
+				Type   string
+				UserID string `json:"user_id"`
+				Letter struct{ ID, Note string }
+			}
+		}
+		op.into(op.do(http.MethodGet, "/api/v1/admin/platform-events?limit=500", nil), http.StatusOK, &page)
+		told := map[string]int{}
+		for _, e := range page.Items {
+			if e.Letter.ID == l.ID {
+				told[e.Type+" "+e.UserID+" "+e.Letter.Note]++
+			}
+		}
+		want := map[string]int{"dlq_message_received  ": 2, "dlq_message_discarded op rubbish": 1, "dlq_message_restored op a look": 1, "dlq_message_archived op enough": 1}
+		return maps.Equal(told, want), jsonOf(told)
+	})
 	if a := s.do(http.MethodGet, "/api/v1/admin/letters", nil); a.status != http.StatusForbidden {
 		t.Errorf("to a user: %d", a.status)
 	}
