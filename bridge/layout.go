@@ -31,7 +31,7 @@ func Reshape(topics []Topic, text string) (shaped []Topic, errs error) {
 			}
 			hit = true
 			for option := range strings.SplitSeq(options, ",") {
-				if err := shaped[i].set(option); err != nil && !(name == "*" && i > 0) { // once is enough
+				if err := shaped[i].set(option); err != nil && (name != "*" || i == 0) { // once is enough
 					errs = errors.Join(errs, fmt.Errorf("%s: %w", entry, err))
 				}
 			}

@@ -43,7 +43,7 @@ func (s *story) replay(id string) (r replay) {
 // replayed waits until a session has ended, and checks that all went well.
 func (s *story) replayed(id string) (r replay) {
 	s.Helper()
-	eventually(s, time.Minute, func() (bool, string) {
+	eventually(s, 2*time.Minute, func() (bool, string) { // after a death a batch waits 15 s for what is still on its way
 		r = s.replay(id)
 		return slices.Contains([]string{"completed", "failed", "cancelled"}, r.Status), jsonOf(r)
 	})
