@@ -78,7 +78,7 @@ func TestCompiledLanguage(t *testing.T) {
 	if len(p.started) != 1 {
 		t.Errorf("started %+v", p.started)
 	}
-	job = with(self("stubborn"), nil, func(l *Limits) { l.CompileSeconds = 0.3 })
+	job = with(self("stubborn"), nil, func(l *Limits) { l.CompileSeconds = 2 }) // by then it has begun to ignore SIGTERM, also on a busy machine
 	job.Compile = job.Run
 	play(t, job).ended(End{ExitCode: 137, Signal: "SIGKILL", TimedOut: true, Phase: Compile})
 	job.Compile = []string{"no-such-compiler"}
