@@ -195,6 +195,7 @@ type Server struct {
 	routes   *gin.Engine
 	metrics  metrics
 	seats    seats
+	shared   shared
 	shutdown shutdown
 	pace     pace
 	policies policyCache

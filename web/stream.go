@@ -26,7 +26,7 @@ func (s *Server) stream(c *gin.Context) error {
 
 // tell is stream over the feed that open opens.
 func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
-	x, err := s.mine(c)
+	x, err := s.mineBy(c, s.rowNow)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 	live, stop := s.Live.Subscribe(x.ID) // before the store is read, so that nothing falls between
 	defer stop()
 	at, _ := execution.ParsePosition(last)
-	missed, more, err := s.History.Since(c.Request.Context(), x.ID, at)
+	missed, more, joined, err := s.sinceNow(c.Request.Context(), x.ID, at)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 	s.serveFeed(c, f, "execution", func() (string, error) {
 		s.begin(f, x, last, missed)
 		f.send(missed...)
-		return s.follow(f, live, more)
+		return s.follow(f, live, more || joined)
 	})
 	return nil
 }
@@ -144,7 +144,7 @@ func (s *Server) catchUp(f *feed, calm bool) error {
 	for more := true; more && !f.over; {
 		var missed []execution.Update
 		var err error
-		if missed, more, err = s.History.Since(f.ctx, f.id, f.at); err != nil {
+		if missed, more, _, err = s.sinceNow(f.ctx, f.id, f.at); err != nil {
 			return err
 		}
 		f.send(missed...)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -69,8 +70,13 @@ func hostname(host string) string {
 // mine returns the execution that c is about. To others than its owner and the
 // operators it does not exist, in the same words.
 func (s *Server) mine(c *gin.Context) (execution.Execution, error) {
+	return s.mineBy(c, s.Executions.Get)
+}
+
+// mineBy is mine, where get reads.
+func (s *Server) mineBy(c *gin.Context, get func(context.Context, execution.ID) (execution.Execution, error)) (execution.Execution, error) {
 	id := c.Param("id")
-	x, err := s.Executions.Get(c.Request.Context(), execution.ID(id))
+	x, err := get(c.Request.Context(), execution.ID(id))
 	if execution.KindOf(err) == execution.NotFound || err == nil && x.UserID != c.GetString("user") && !s.operator(c) {
 		return execution.Execution{}, execution.Errorf(execution.NotFound, "no execution %q", id)
 	}

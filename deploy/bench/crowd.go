@@ -76,18 +76,9 @@ func (w *watcher) submitAll(ctx context.Context, n int) (putOff int64, err error
 	g.SetLimit(8)
 	for range n {
 		g.Go(func() error {
-			for {
-				_, err := w.submit(ctx, hello)
-				if !errors.Is(err, errBusy) {
-					return err
-				}
-				off.Add(1)
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-time.After(2 * time.Second): // as Retry-After says
-				}
-			}
+			_, n, err := w.accepted(ctx, hello, 30*time.Second)
+			off.Add(n)
+			return err
 		})
 	}
 	err = g.Wait()

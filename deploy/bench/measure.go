@@ -62,6 +62,22 @@ func (w *watcher) submit(ctx context.Context, script string) (id string, err err
 	return w.submitFor(ctx, script, 30*time.Second)
 }
 
+// accepted is submitFor until the run is accepted, and returns how often it was
+// put off.
+func (w *watcher) accepted(ctx context.Context, script string, most time.Duration) (id string, putOff int64, err error) {
+	for {
+		if id, err = w.submitFor(ctx, script, most); !errors.Is(err, errBusy) {
+			return id, putOff, err
+		}
+		putOff++
+		select {
+		case <-ctx.Done():
+			return "", putOff, ctx.Err()
+		case <-time.After(2 * time.Second): // as Retry-After says
+		}
+	}
+}
+
 // submitFor is submit of a script that may take its time.
 func (w *watcher) submitFor(ctx context.Context, script string, most time.Duration) (id string, err error) {
 	body, err := json.Marshal(map[string]any{"language": "python", "script": script, "limits": map[string]any{"timeout_seconds": most.Seconds()}})

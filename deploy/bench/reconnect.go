@@ -15,16 +15,16 @@ import (
 const (
 	reconnects     = 10_000
 	reconnectRuns  = 50 // at once
-	reconnectLines = 600
+	reconnectLines = 120
 )
 
-// reconnectScript prints a line ten times a second, for a minute.
-var reconnectScript = fmt.Sprintf("import time\nfor i in range(%d):\n    print(f'line {i:06d}', flush=True)\n    time.sleep(0.1)\n", reconnectLines)
+// reconnectScript prints a line twice a second, for a minute.
+var reconnectScript = fmt.Sprintf("import time\nfor i in range(%d):\n    print(f'line {i:06d}', flush=True)\n    time.sleep(0.5)\n", reconnectLines)
 
 // reconnect follows runs over connections that are cut at random, each to one of
 // two web processes at random, and counts what is missing or comes twice.
 func reconnect(ctx context.Context) error {
-	fmt.Printf("Streams cut at random: %d reconnects over two web processes, while %d runs print ten lines a second\n", reconnects, reconnectRuns)
+	fmt.Printf("Streams cut at random: %d reconnects over two web processes, while %d runs print two lines a second each\n", reconnects, reconnectRuns)
 	return with(ctx, []string{"web", "worker", "bridge", "kube"}, func(ctx context.Context, w *watcher) error {
 		if err := w.startWeb(ctx, "web-2"); err != nil {
 			return err
@@ -74,16 +74,16 @@ func reconnect(ctx context.Context) error {
 	}, slots(reconnectRuns)...)
 }
 
-// pursue follows one run to its end, over connections that live for less than
-// 200 ms, and returns how many there were beside the first.
+// pursue follows one run to its end, over connections that live for less than a
+// second, and returns how many there were beside the first.
 func (w *watcher) pursue(ctx context.Context) (f *follower, again int64, err error) {
-	id, err := w.submitFor(ctx, reconnectScript, 5*time.Minute)
+	id, _, err := w.accepted(ctx, reconnectScript, 5*time.Minute)
 	if err != nil {
 		return nil, 0, err
 	}
 	f = &follower{id: id, seen: map[string]bool{}}
 	for ; ; again++ {
-		life, stop := context.WithTimeout(ctx, rand.N(200*time.Millisecond))
+		life, stop := context.WithTimeout(ctx, rand.N(time.Second))
 		err := f.follow(life, w.webs[rand.IntN(len(w.webs))])
 		cut := life.Err() != nil
 		stop()
