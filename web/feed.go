@@ -102,7 +102,7 @@ func (f *feed) ended() (why string, err error) {
 // begin tells how x stands to a client whose last frame was last, and what of
 // the updates that it missed is not to be had.
 func (s *Server) begin(f *feed, x execution.Execution, last string, missed []execution.Update) {
-	f.id, f.pool, f.view, f.place = x.ID, x.Pool, s.endNow, s.Queue.Place
+	f.id, f.pool, f.view, f.place = x.ID, x.Pool, s.endNow, s.placeNow
 	var resumed bool
 	if f.at, resumed = execution.ParsePosition(last); last != "" && !resumed {
 		f.control("gap", GapFrame{Reason: "unknown_id", After: last, Before: f.at.String()})

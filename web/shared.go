@@ -13,7 +13,7 @@ import (
 // thousand of them which are woken by one event ask once. Who joins a read that
 // has begun may get what was true a moment before, so only streams use this,
 // which look again.
-type shared struct{ since, rows, views singleflight.Group }
+type shared struct{ since, rows, places, views singleflight.Group }
 
 // join does read, or waits for the one under way under key; joined tells that
 // others did, too. The read goes on when one of them leaves.
@@ -44,7 +44,13 @@ func (s *Server) sinceNow(ctx context.Context, id execution.ID, at execution.Pos
 	return p.updates, p.more, joined, err
 }
 
-// rowNow is Executions.Get for the beginning of a stream.
+// placeNow is Queue.Place for a stream.
+func (s *Server) placeNow(ctx context.Context, id execution.ID, pool string) (*execution.Queue, error) {
+	q, _, err := join(ctx, &s.shared.places, string(id), func(ctx context.Context) (*execution.Queue, error) { return s.Queue.Place(ctx, id, pool) })
+	return q, err
+}
+
+// rowNow is Executions.Get for a stream.
 func (s *Server) rowNow(ctx context.Context, id execution.ID) (execution.Execution, error) {
 	x, _, err := join(ctx, &s.shared.rows, string(id), func(ctx context.Context) (execution.Execution, error) { return s.Executions.Get(ctx, id) })
 	return x, err

@@ -44,7 +44,7 @@ func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 		return err
 	}
 	if x.Status == execution.Queued {
-		if x.Queue, err = s.Queue.Place(c.Request.Context(), x.ID, x.Pool); err != nil {
+		if x.Queue, err = s.placeNow(c.Request.Context(), x.ID, x.Pool); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func (s *Server) catchUp(f *feed, calm bool) error {
 	if !calm || f.over || f.at != before {
 		return nil
 	}
-	x, err := s.Executions.Get(f.ctx, f.id)
+	x, err := s.rowNow(f.ctx, f.id)
 	if err == nil && !x.StoredAt.IsZero() && time.Since(x.StoredAt) > patience {
 		f.end()
 	}
