@@ -21,6 +21,7 @@ type follower struct {
 	gaps    int             // also those that the server tells of
 	doubles int
 	ended   bool
+	failed  bool // the run did not complete
 }
 
 // follow reads the stream at base until it ends or ctx does.
@@ -48,7 +49,7 @@ func (f *follower) take(id, event, data string) error {
 	case "gap":
 		f.gaps++
 	case "result_stored":
-		f.ended = true
+		f.ended, f.failed = true, !strings.Contains(data, `"status":"completed"`)
 	case "output":
 		var o struct {
 			Stream   string `json:"stream"`
