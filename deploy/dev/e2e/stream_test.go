@@ -68,7 +68,7 @@ func TestDF14AStreamOfWhatHasEndedIsTheStateAndTheResult(t *testing.T) {
 		began := time.Now()
 		r := s.follow(base, x.ID)
 		s.checkEnd(r, x)
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 10*time.Second { // before it would look again by itself, on a busy machine, too
 			t.Errorf("took %s", took)
 		}
 		if r.snapshots[0].Status != "completed" {
