@@ -159,7 +159,7 @@ var envelopeHeaders = []described{
 	{"ce_specversion", "1.0, of CloudEvents"},
 	{"ce_id", "what is sent twice has the same"},
 	{typeHeader, "what happened"},
-	{"ce_source", "codesaga/ and who tells: saga, kube or results"},
+	{"ce_source", "codesaga/ and who tells: saga, kube, results, web or letters"},
 	{"ce_subject", "the ID of the execution; otherwise the key"},
 	{"ce_time", "when, in RFC 3339"},
 	{"ce_correlationid", "of the request that began it"},

@@ -15,9 +15,10 @@ import (
 )
 
 // Run delivers what is written to execution_events and execution_output, and
-// that something is written to notification_events, from now on, until ctx ends. It reads each partition with one reader and no group:
-// every process hears of everything, and their number does not grow with that
-// of the subscribers. It connects anew for ever, and goes on where it was.
+// that something is written to notification_events, from now on, until ctx ends.
+// It reads each partition with one reader and no group: every process hears of
+// everything, and their number does not grow with that of the subscribers. It
+// connects anew for ever, and goes on where it was.
 func (r *Router) Run(ctx context.Context) error {
 	var busy sync.WaitGroup
 	defer busy.Wait()

@@ -28,10 +28,9 @@ type Inbox interface {
 }
 
 const (
-	noticesBack  = 24 * time.Hour // how far back a stream goes on (parity SS-10)
-	noticesPart  = 100            // that are read at once
-	noticesSoon  = 10 * time.Millisecond
-	noticesQuiet = quiet
+	noticesBack = 24 * time.Hour // how far back a stream goes on (parity SS-10)
+	noticesPart = 100            // that are read at once
+	noticesSoon = 10 * time.Millisecond
 )
 
 // notices returns those of who asks, the newest first.
@@ -126,7 +125,7 @@ func (s *Server) noticeStream(c *gin.Context) error {
 				pause = noticesSoon
 			}
 			news, err := n.look(s.Inbox)
-			if pause = min(2*pause, noticesQuiet); news {
+			if pause = min(2*pause, quiet); news {
 				pause = time.Second
 			}
 			return pause, err

@@ -32,6 +32,8 @@ func TestCommandsThatDoNotStart(t *testing.T) {
 		{"projections list -h", 0, "-mongo-uri", ""},
 		{"kube -h", 0, "-pod-namespace", ""},
 		{"setup -topics result_stored:size=1", 2, "", `codesaga: topics: result_stored:size=1: "size" is none of partitions`},
+		{"bridge -notify completed,soon", 2, "", `codesaga: notify: "soon" is none of completed`},
+		{"bridge -notify none,failed", 2, "", `codesaga: notify: "none" is none of completed`},
 		{"web -dry-run", 2, "", "codesaga: flag provided but not defined: -dry-run"},
 		{"setup now", 2, "", `codesaga: unexpected argument "now"`},
 		{"all -log-level loud", 1, "", "codesaga: log-level: "},

@@ -16,14 +16,14 @@ func doNotificationsList(ctx context.Context, c *call, args []string) error {
 	fs := c.flags()
 	l := listing{path: "/notifications", most: 100}
 	l.define(fs, "notices")
-	fs.BoolFunc("unread", "only what was not read", func(string) error {
-		l.query.Set("unread", "true")
-		return nil
-	})
+	unread := fs.Bool("unread", false, "only what was not read")
 	filter(fs, l.query, "tag", "tag", "only notices with this `TAG`, such as failed or exec:ID; a * at its end stands for anything")
 	filter(fs, l.query, "severity", "severity", "only notices of this `SEVERITY`: low, medium, high or urgent")
 	if _, err := c.parseMixed(fs, args, 0, 0); err != nil {
 		return err
+	}
+	if *unread {
+		l.query.Set("unread", "true")
 	}
 	items, show, err := l.read(ctx, c)
 	if err != nil || !show {
