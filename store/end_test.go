@@ -92,7 +92,7 @@ func TestEndWaitsForTheOutput(t *testing.T) {
 	r, err := s.End(ctx, e)
 	must(t, err)
 	want := execution.Result{
-		ExecutionID: x.ID, UserID: "u1", StoredAt: r.StoredAt, Outcome: *e.Outcome, Usage: e.Usage, Output: e.Output,
+		ExecutionID: x.ID, UserID: "u1", StoredAt: r.StoredAt, Language: x.Language, Outcome: *e.Outcome, Usage: e.Usage, Output: e.Output,
 		Stdout: []byte("out\né"), Stderr: []byte("err\n\xff"), OutputURL: "/api/v1/executions/" + string(x.ID) + "/output?stream=",
 	}
 	if diff := cmp.Diff(want, r); diff != "" {

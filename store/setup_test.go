@@ -27,7 +27,10 @@ func TestSetupIsIdempotent(t *testing.T) {
 func TestEventsLiveAsLongAsIsSaid(t *testing.T) {
 	s := openStore(t)
 	s.EventLife = 7 * 24 * time.Hour
-	want := []string{"let documents of events live 168h0m0s (was 2160h0m0s)", "let documents of events_archive live 168h0m0s (was 2160h0m0s)"}
+	var want []string
+	for _, name := range []string{"events", "events_archive", "platform_events"} {
+		want = append(want, "let documents of "+name+" live 168h0m0s (was 2160h0m0s)")
+	}
 	for _, dry := range []bool{true, true, false} {
 		if changes, err := s.Setup(t.Context(), dry); err != nil || !slices.Equal(changes, want) {
 			t.Fatalf("dry %t: %q, %v", dry, changes, err)
