@@ -44,7 +44,7 @@ func (s *Server) batchStream(c *gin.Context) error {
 		return err
 	}
 	f := &batchFeed{feed: s.openFeed(c)}
-	s.serveFeed(c, f.feed, "batch", func() (string, error) {
+	s.serveFeed(f.feed, "batch", func() (string, error) {
 		f.whole(b, t, states)
 		return s.followBatch(f, b.ID)
 	})

@@ -71,7 +71,12 @@ func (s *Server) Drain(ctx context.Context, shut func(context.Context) error) er
 	defer s.shutdown.enter(phaseComplete, 0)
 	ctx, stop := context.WithTimeout(ctx, s.Phases.Close)
 	defer stop()
-	return shut(ctx)
+	err := shut(ctx)
+	select { // it does not know of streams that were detached from their requests
+	case <-empty:
+	case <-ctx.Done():
+	}
+	return err
 }
 
 // pass goes through a phase until empty is closed or ctx ends.

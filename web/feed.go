@@ -18,6 +18,7 @@ import (
 // A feed writes one stream of frames.
 type feed struct {
 	ctx    context.Context
+	asked  asked
 	id     execution.ID
 	out    outlet
 	pool   string
@@ -49,11 +50,14 @@ type outlet interface {
 // sse is a response of Server-Sent Events.
 type sse struct{ w paced }
 
-func (o sse) send(id, event string, data []byte) error {
+func (o sse) send(id, event string, data []byte) error { return o.write(sseFrame(id, event, data)) }
+
+// sseFrame is a frame as Server-Sent Events have it; the id may be empty.
+func sseFrame(id, event string, data []byte) string {
 	if id != "" {
 		id = "id: " + id + "\n"
 	}
-	return o.write(fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, event, data))
+	return fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, event, data)
 }
 
 func (o sse) write(text string) error {
@@ -74,15 +78,15 @@ func (s *Server) openFeed(c *gin.Context) *feed {
 	ctl := http.NewResponseController(c.Writer)
 	_ = ctl.SetReadDeadline(time.Time{}) // one for the request would end its context
 	out := sse{paced{c.Writer, ctl}}
-	f := s.newFeed(c.Request.Context(), out)
+	f := s.newFeed(c.Request.Context(), askedOf(c), out)
 	f.lose(out.write("retry: 2000\n\n"))
 	f.connected()
 	return f
 }
 
-func (s *Server) newFeed(ctx context.Context, out outlet) *feed {
+func (s *Server) newFeed(ctx context.Context, a asked, out outlet) *feed {
 	pulse := s.heartbeat()
-	return &feed{ctx: ctx, out: out, frames: s.metrics.frames, pulse: pulse, beat: time.NewTimer(pulse), told: s.Closing}
+	return &feed{ctx: ctx, asked: a, out: out, frames: s.metrics.frames, pulse: pulse, beat: time.NewTimer(pulse), told: s.Closing}
 }
 
 // ended says why a feed that is over ended.
@@ -143,17 +147,17 @@ func (f *feed) gap(u execution.Update) (any bool) {
 // now is the time as frames have it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// serveFeed has follow write to f, which is of the kind of thing that c is about,
-// and notes why that ended.
-func (s *Server) serveFeed(c *gin.Context, f *feed, of string, follow func() (why string, err error)) {
+// serveFeed has follow write to f, which is about that kind of thing, and notes
+// why that ended.
+func (s *Server) serveFeed(f *feed, of string, follow func() (why string, err error)) {
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	why := "error" // also after a panic
 	defer func() { f.done(why) }()
 	how, err := follow()
 	if err != nil {
-		s.Log.ErrorContext(c.Request.Context(), "stream failed", of, c.Param("id"), "correlation_id", correlation(c), "err", err)
-		f.control("error", problemOf(c, err))
+		s.Log.ErrorContext(f.ctx, "stream failed", of, f.asked.id, "correlation_id", f.asked.correlation, "err", err)
+		f.control("error", f.asked.problem(err))
 	}
 	why = how
 	s.metrics.ended.WithLabelValues(why).Inc()

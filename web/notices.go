@@ -110,7 +110,7 @@ func (s *Server) noticeStream(c *gin.Context) error {
 	}
 	f := s.openFeed(c)
 	n.feed = f
-	s.serveFeed(c, f, "notices", func() (string, error) {
+	s.serveFeed(f, "notices", func() (string, error) {
 		if last != "" && !known {
 			f.control("gap", GapFrame{Reason: "unknown_id", After: last, Before: strconv.FormatInt(n.at, 10)})
 		}

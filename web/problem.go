@@ -51,8 +51,18 @@ func newProblem(status int, kind, detail string) Problem {
 	return Problem{Type: "/problems/" + kind, Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
+// asked names a request in what is said of it, also when the request is no more.
+type asked struct{ path, id, correlation, trace string }
+
+func askedOf(c *gin.Context) asked {
+	return asked{c.Request.URL.Path, c.Param("id"), correlation(c), c.Writer.Header().Get(traceHeader)}
+}
+
 // problemOf translates err, which the request in c ran into.
-func problemOf(c *gin.Context, err error) Problem {
+func problemOf(c *gin.Context, err error) Problem { return askedOf(c).problem(err) }
+
+// problem translates err, which the request ran into.
+func (a asked) problem(err error) Problem {
 	p, ok := errors.AsType[Problem](err)
 	if !ok {
 		p = newProblem(statusOf[execution.KindOf(err)], execution.CodeOf(err), "")
@@ -61,7 +71,7 @@ func problemOf(c *gin.Context, err error) Problem {
 			p.Errors, _ = errors.AsType[execution.FieldErrors](err)
 		}
 	}
-	p.Instance, p.CorrelationID, p.TraceID = c.Request.URL.Path, correlation(c), c.Writer.Header().Get(traceHeader)
+	p.Instance, p.CorrelationID, p.TraceID = a.path, a.correlation, a.trace
 	return p
 }
 

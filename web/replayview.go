@@ -143,7 +143,7 @@ func (s *Server) replayStream(c *gin.Context) error {
 	}
 	defer leave()
 	f := s.openFeed(c)
-	s.serveFeed(c, f, "replay", func() (string, error) { return s.followReplay(f, r) })
+	s.serveFeed(f, "replay", func() (string, error) { return s.followReplay(f, r) })
 	return nil
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"golang.org/x/sync/singleflight"
 
@@ -18,7 +19,14 @@ type shared struct{ since, rows, places, views singleflight.Group }
 // join does read, or waits for the one under way under key; joined tells that
 // others did, too. The read goes on when one of them leaves.
 func join[T any](ctx context.Context, g *singleflight.Group, key string, read func(context.Context) (T, error)) (v T, joined bool, err error) {
-	done := g.DoChan(key, func() (any, error) { return read(context.WithoutCancel(ctx)) })
+	done := g.DoChan(key, func() (found any, err error) {
+		defer func() {
+			if r := recover(); r != nil { // singleflight would end the process
+				err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			}
+		}()
+		return read(context.WithoutCancel(ctx))
+	})
 	select {
 	case <-ctx.Done():
 		return v, false, ctx.Err()

@@ -24,7 +24,7 @@ type reading struct {
 	lines *bufio.Reader
 }
 
-func reads(t *testing.T, server *httptest.Server, last string) *reading {
+func reads(t *testing.T, server *httptest.Server, protocol, last string) *reading {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -32,7 +32,7 @@ func reads(t *testing.T, server *httptest.Server, last string) *reading {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(15 * time.Second))
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: x\r\nLast-Event-ID: %s\r\n\r\n", streamOf, last); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s %s\r\nHost: x\r\nLast-Event-ID: %s\r\n\r\n", streamOf, protocol, last); err != nil {
 		t.Fatal(err)
 	}
 	return &reading{conn, bufio.NewReader(conn)}
@@ -58,6 +58,13 @@ func (r *reading) id(t *testing.T) string {
 // Who does not read is cut off, and comes back for the rest; who reads beside it
 // does not notice.
 func TestSlowClientHoldsUpOnlyItself(t *testing.T) {
+	for _, protocol := range []string{"HTTP/1.0", "HTTP/1.1"} {
+		t.Run(protocol, func(t *testing.T) { slowClient(t, protocol) })
+	}
+}
+
+func slowClient(t *testing.T, protocol string) {
+	t.Helper()
 	const most = 2000
 	chunk := func(n int64) execution.Update {
 		return execution.Update{At: execution.Position{Output: n}, Chunk: &execution.Chunk{
@@ -69,7 +76,7 @@ func TestSlowClientHoldsUpOnlyItself(t *testing.T) {
 	s.Live = live
 	server := httptest.NewServer(s.Handler())
 	t.Cleanup(server.Close) // after those of its clients
-	slow, quick := reads(t, server, ""), reads(t, server, "")
+	slow, quick := reads(t, server, protocol, ""), reads(t, server, protocol, "")
 	subscribed := func(n int) {
 		t.Helper()
 		for late := time.Now().Add(20 * time.Second); live.Figures().Subscribers != n; time.Sleep(time.Millisecond) {
@@ -99,7 +106,7 @@ func TestSlowClientHoldsUpOnlyItself(t *testing.T) {
 	if has == 0 { // it may have all by now: before its end is seen, the store may be looked at
 		t.Error("the slow one got nothing")
 	}
-	again := reads(t, server, fmt.Sprintf("0.%d", has))
+	again := reads(t, server, protocol, fmt.Sprintf("0.%d", has))
 	for has < n {
 		if has++; again.id(t) != fmt.Sprintf("0.%d", has) {
 			t.Fatalf("come back, it misses %d", has)

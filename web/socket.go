@@ -102,7 +102,7 @@ func (s *Server) openSocket(c *gin.Context) (*feed, error) {
 	conn.SetReadLimit(maxMessage)
 	ctx, stop := context.WithCancel(c.Request.Context())
 	out := &socketOutlet{conn: conn, stop: stop}
-	f := s.newFeed(ctx, out)
+	f := s.newFeed(ctx, askedOf(c), out)
 	answers := make(chan answer)
 	f.answers = answers
 	out.hearing.Go(func() {

@@ -21,6 +21,7 @@ const (
 // update once and in order. The live feed makes it fast, the store makes it
 // complete.
 func (s *Server) stream(c *gin.Context) error {
+	closesAfter(c)
 	return s.tell(c, func() (*feed, error) { return s.openFeed(c), nil })
 }
 
@@ -35,9 +36,9 @@ func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 	if err != nil || last == theEnd {
 		return err
 	}
-	defer leave()
 	live, stop := s.Live.Subscribe(x.ID) // before the store is read, so that nothing falls between
-	defer stop()
+	over := func() { stop(); leave() }
+	defer func() { over() }()
 	at, _ := execution.ParsePosition(last)
 	missed, more, joined, err := s.sinceNow(c.Request.Context(), x.ID, at)
 	if err != nil {
@@ -52,11 +53,18 @@ func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 	if err != nil {
 		return err
 	}
-	s.serveFeed(c, f, "execution", func() (string, error) {
-		s.begin(f, x, last, missed)
-		f.send(missed...)
-		return s.follow(f, live, more || joined)
-	})
+	serve := func() {
+		s.serveFeed(f, "execution", func() (string, error) {
+			s.begin(f, x, last, missed)
+			f.send(missed...)
+			return s.follow(f, live, more || joined)
+		})
+	}
+	if !s.detach(c, f, serve, over) {
+		serve()
+		return nil
+	}
+	over = func() {} // is the stream's now
 	return nil
 }
 
