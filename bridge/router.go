@@ -32,9 +32,9 @@ type Router struct {
 
 // subscriber is one stream that waits for updates.
 type subscriber struct {
-	updates chan execution.Update
-	sizes   []int // of the updates that may still be in the channel, in order
-	bytes   int   // their sum
+	updates chan *execution.Update // all of one execution have the same
+	sizes   []int                  // of the updates that may still be in the channel, in order
+	bytes   int                    // their sum
 }
 
 // Ready is closed once every update from then on comes to whoever subscribed.
@@ -49,8 +49,8 @@ func (r *Router) Ready() <-chan struct{} {
 
 // Subscribe returns the updates of id from now on, until stop is called or the
 // subscriber lags; then the channel is closed.
-func (r *Router) Subscribe(id execution.ID) (updates <-chan execution.Update, stop func()) {
-	s := &subscriber{updates: make(chan execution.Update, maxUpdates)}
+func (r *Router) Subscribe(id execution.ID) (updates <-chan *execution.Update, stop func()) {
+	s := &subscriber{updates: make(chan *execution.Update, maxUpdates)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.subs == nil {
@@ -70,7 +70,7 @@ func (r *Router) Subscribe(id execution.ID) (updates <-chan execution.Update, st
 
 // SubscribeNotices is Subscribe for the notices to user. Its updates are empty:
 // that there is something to be read.
-func (r *Router) SubscribeNotices(user string) (updates <-chan execution.Update, stop func()) {
+func (r *Router) SubscribeNotices(user string) (updates <-chan *execution.Update, stop func()) {
 	return r.Subscribe(noticesOf(user))
 }
 
@@ -89,8 +89,12 @@ func (r *Router) Deliver(id execution.ID, u execution.Update) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.subs[id]) == 0 {
+		return
+	}
+	same := new(u)
 	for s := range r.subs[id] {
-		if !s.take(u) {
+		if !s.take(same) {
 			r.drop(id, s)
 			r.Metrics.drop()
 		}
@@ -150,7 +154,7 @@ func (r *Router) drop(id execution.ID, s *subscriber) {
 // take hands u on if there is room for it. The caller holds the router's lock,
 // so that nobody else adds to the channel; what was taken out of it is found by
 // its length.
-func (s *subscriber) take(u execution.Update) bool {
+func (s *subscriber) take(u *execution.Update) bool {
 	s.settle()
 	size := 1 << 8 // an event, about
 	if u.Chunk != nil {

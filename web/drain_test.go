@@ -75,7 +75,7 @@ func TestDrainGoesThroughItsPhases(t *testing.T) {
 			if n := ask(s, "GET", "/readyz", ""); n.Code != 503 {
 				t.Errorf("ready: %d", n.Code)
 			}
-			live <- output(1) // after it was told
+			live <- new(output(1)) // after it was told
 			synctest.Wait()
 			if heeds {
 				leave()

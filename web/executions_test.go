@@ -118,7 +118,7 @@ func TestWaitForTheEnd(t *testing.T) {
 				live := make(feedOf, 1)
 				s, m, _ := serve(live)
 				if tt.event > 0 {
-					time.AfterFunc(tt.event, func() { live <- status(7) })
+					time.AfterFunc(tt.event, func() { live <- new(status(7)) })
 				}
 				time.AfterFunc(tt.end, func() { m.set("x1", end) })
 				start := time.Now()

@@ -170,7 +170,7 @@ func (s *Server) poll(f *feed, first time.Duration, look func() (pause time.Dura
 }
 
 // pollOr is poll where an update of live lets look be woken before its time.
-func (s *Server) pollOr(f *feed, first time.Duration, live <-chan execution.Update, look func(woken bool) (pause time.Duration, err error)) (why string, err error) {
+func (s *Server) pollOr(f *feed, first time.Duration, live <-chan *execution.Update, look func(woken bool) (pause time.Duration, err error)) (why string, err error) {
 	woken := false
 	next := time.NewTimer(first)
 	defer next.Stop()

@@ -28,7 +28,7 @@ func TestArtifactsOnlyCount(t *testing.T) {
 	live := make(feedOf, 10)
 	s, _, _ := serve(live)
 	for _, u := range all[:5] {
-		live <- u
+		live <- new(u)
 	}
 	close(live)
 	if w := ask(s, "GET", streamOf, ""); ids(w) != "0.1 0.2 0.5" {
@@ -66,7 +66,7 @@ func TestStreamTellsThePlaceInTheQueue(t *testing.T) {
 		at(6*time.Second, &execution.Queue{Position: 2, ETASeconds: 4}) // told at 10 s, and not again
 		at(21*time.Second, nil)
 		at(26*time.Second, &execution.Queue{Position: 7}) // it runs by then
-		time.AfterFunc(24*time.Second, func() { m.add(event(2, execution.PodRunning)); live <- event(2, execution.PodRunning) })
+		time.AfterFunc(24*time.Second, func() { m.add(event(2, execution.PodRunning)); live <- new(event(2, execution.PodRunning)) })
 		time.AfterFunc(time.Minute, func() { m.add(stored(9)) })
 		w := ask(s, "GET", streamOf, "")
 		sent, _ := frames(w)

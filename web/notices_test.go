@@ -183,7 +183,7 @@ func TestNoticesAreStreamed(t *testing.T) {
 		if got := noticeStream(t, s, "0190c0de", time.Second); !strings.HasPrefix(got, `{"reason":"unknown_id"`) {
 			t.Errorf("back from elsewhere: %s", got)
 		}
-		live <- execution.Update{} // the store has it a little later
+		live <- new(execution.Update{}) // the store has it a little later
 		time.AfterFunc(100*time.Millisecond, func() {
 			box.add(c, "ann", "c")
 			box.add(c, "bob", "c")

@@ -105,10 +105,11 @@ type Bus interface {
 // DefaultHeartbeat is how long a stream may be silent.
 const DefaultHeartbeat = 15 * time.Second
 
-// Live hands out updates as they come. A channel that closes means: too slow.
+// Live hands out updates as they come, which others have, too, and nobody may
+// change. A channel that closes means: too slow.
 type Live interface {
-	Subscribe(execution.ID) (updates <-chan execution.Update, stop func())
-	SubscribeNotices(user string) (updates <-chan execution.Update, stop func()) // empty ones: there is something to read
+	Subscribe(execution.ID) (updates <-chan *execution.Update, stop func())
+	SubscribeNotices(user string) (updates <-chan *execution.Update, stop func()) // empty ones: there is something to read
 	Figures() execution.LiveFigures
 }
 

@@ -87,7 +87,7 @@ func (s *Server) enter(c *gin.Context) (last string, leave func(), err error) {
 // wake-up: an earlier event may have passed before we subscribed, and only the
 // store, which has the events of one execution in order, can tell that none is
 // missing. If more, there is some in the store already.
-func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why string, err error) {
+func (s *Server) follow(f *feed, live <-chan *execution.Update, more bool) (why string, err error) {
 	want, look := f.at, newLook(quiet)
 	defer look.timer.Stop()
 	queue := time.NewTicker(queueing)
@@ -108,7 +108,7 @@ func (s *Server) follow(f *feed, live <-chan execution.Update, more bool) (why s
 			case !ok: // too slow; the browser comes back with its Last-Event-ID
 				return "cut", nil
 			case u.Follows(f.at):
-				f.send(u)
+				f.send(*u)
 			case !f.at.Reached(u.At):
 				want = furthest(want, u.At)
 				look.soon()

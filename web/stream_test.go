@@ -99,7 +99,7 @@ func TestStreamSendsEachUpdateOnce(t *testing.T) {
 					m.batch = batch
 					m.add(tt.stored...)
 					for _, u := range tt.live {
-						live <- u
+						live <- new(u)
 					}
 					time.AfterFunc(100*time.Millisecond, func() { m.add(tt.late...) })
 					start := time.Now()
@@ -221,7 +221,7 @@ func TestStreamTellsThatItFailed(t *testing.T) {
 func TestStreamThatLagsIsCut(t *testing.T) {
 	live := make(feedOf, 1)
 	s, _, _ := serve(live)
-	live <- output(1)
+	live <- new(output(1))
 	close(live)
 	if w := ask(s, "GET", streamOf, ""); w.Code != 200 || ids(w) != "0.1" {
 		t.Errorf("%d, sent %s", w.Code, ids(w))

@@ -202,11 +202,11 @@ func (s *sagas) Cancel(_ context.Context, id execution.ID) error {
 }
 
 // feedOf is a live feed that the test writes to.
-type feedOf chan execution.Update
+type feedOf chan *execution.Update
 
-func (f feedOf) Subscribe(execution.ID) (<-chan execution.Update, func()) { return f, func() {} }
+func (f feedOf) Subscribe(execution.ID) (<-chan *execution.Update, func()) { return f, func() {} }
 
-func (f feedOf) SubscribeNotices(string) (<-chan execution.Update, func()) { return f, func() {} }
+func (f feedOf) SubscribeNotices(string) (<-chan *execution.Update, func()) { return f, func() {} }
 
 func (f feedOf) Figures() execution.LiveFigures {
 	return execution.LiveFigures{Readers: 24, Executions: 2, Updates: 3, Bytes: 4, FullestUpdates: 2, FullestBytes: 3, MaxUpdates: 100, MaxBytes: 1 << 20}
