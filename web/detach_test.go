@@ -32,16 +32,6 @@ func served(t *testing.T) (*Server, *memory, *bridge.Router, *httptest.Server) {
 	return s, m, live, server
 }
 
-// until waits for ok.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for late := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
-			t.Fatal(what)
-		}
-	}
-}
-
 // A stream is the same over each protocol: what was missed, what comes, the end,
 // and a whole body. Over HTTP/1.1 it is detached from its request.
 func TestStreamOverEachProtocol(t *testing.T) {
@@ -67,8 +57,6 @@ func TestStreamOverEachProtocol(t *testing.T) {
 			if r.Close != want || r.Proto[:6] != name[:6] {
 				t.Errorf("%s, closes %t", r.Proto, r.Close)
 			}
-			until(t, "nobody subscribed", func() bool { return live.Figures().Subscribers == 1 })
-			until(t, "it is not detached, or is", func() bool { return detached.Load() == want })
 			live.Deliver("x1", output(2))
 			m.add(output(2), stored(9))
 			live.Deliver("x1", stored(9))
@@ -78,7 +66,10 @@ func TestStreamOverEachProtocol(t *testing.T) {
 			if got := ids(w); err != nil || got != "4.0 4.1 4.2 end" {
 				t.Errorf("%s, %v", got, err)
 			}
-			until(t, "the stream has its seat still", func() bool { return s.seats.open() == 0 && live.Figures().Subscribers == 0 })
+			emptied(t, s)
+			if n := live.Figures().Subscribers; n != 0 || detached.Load() != want {
+				t.Errorf("%d subscribers, detached %t", n, detached.Load())
+			}
 			if text := ask(s, "GET", "/metrics", "").Body.String(); !strings.Contains(text, `codesaga_streams_ended_total{why="result"} 1`) {
 				t.Error("nobody counts how it ended")
 			}
@@ -104,7 +95,10 @@ func TestClientsThatLeave(t *testing.T) {
 				t.Fatalf("%d have seats: %q", s.seats.open(), lines.Text())
 			}
 			_ = leave(conn.(*net.TCPConn))
-			until(t, "the stream goes on", func() bool { return s.seats.open() == 0 && live.Figures().Subscribers == 0 })
+			emptied(t, s)
+			if n := live.Figures().Subscribers; n != 0 {
+				t.Errorf("%d subscribers", n)
+			}
 		})
 	}
 }
@@ -132,7 +126,6 @@ func TestPanicsEndOneStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Body.Close()
-	until(t, "nobody subscribed", func() bool { return live.Figures().Subscribers == 1 })
 	live.Deliver("x1", status(4))
 	if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), "event: error\ndata: {\"type\":") || strings.Contains(string(body), "broken") {
 		t.Errorf("%s, %v", body, err)

@@ -170,13 +170,13 @@ func TestSocketTakesASeat(t *testing.T) {
 	emptied(t, s)
 }
 
-// emptied waits until nobody has a stream of s.
+// emptied waits until nobody has a stream of s, and lets no new ones begin.
 func emptied(t *testing.T, s *Server) {
 	t.Helper()
-	for late := time.Now().Add(20 * time.Second); s.seats.open() > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
-			t.Fatalf("%d seats are taken", s.seats.open())
-		}
+	select {
+	case <-s.seats.shut():
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%d seats are taken", s.seats.open())
 	}
 }
 

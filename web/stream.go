@@ -37,8 +37,12 @@ func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 		return err
 	}
 	live, stop := s.Live.Subscribe(x.ID) // before the store is read, so that nothing falls between
-	over := func() { stop(); leave() }
-	defer func() { over() }()
+	over, detached := func() { stop(); leave() }, false
+	defer func() {
+		if !detached { // then it is the stream's
+			over()
+		}
+	}()
 	at, _ := execution.ParsePosition(last)
 	missed, more, joined, err := s.sinceNow(c.Request.Context(), x.ID, at)
 	if err != nil {
@@ -60,11 +64,9 @@ func (s *Server) tell(c *gin.Context, open func() (*feed, error)) error {
 			return s.follow(f, live, more || joined)
 		})
 	}
-	if !s.detach(c, f, serve, over) {
+	if detached = s.detach(c, f, serve, over); !detached {
 		serve()
-		return nil
 	}
-	over = func() {} // is the stream's now
 	return nil
 }
 
